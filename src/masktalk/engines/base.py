@@ -1,0 +1,162 @@
+"""The contract every engine keeps, and the one table of engines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from masktalk.errors import MasktalkError, OptionError
+from masktalk.types import Articulation, Audio, Patch
+
+if TYPE_CHECKING:
+    from masktalk.avatar import Avatar
+
+
+class Articulator(Protocol):
+    """Turns sound into articulation as it comes in.
+
+    ``push`` returns the steps that have become certain (maybe none), ``flush`` the rest.
+    Steps follow one another without gap: the first is at time 0 of the speech.
+    """
+
+    @property
+    def lookahead(self) -> Fraction:
+        """Seconds of sound after a step that must be heard before it is certain."""
+        ...
+
+    def push(self, audio: Audio) -> Articulation: ...
+
+    def flush(self) -> Articulation: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """What an engine is asked to say.
+
+    Attributes:
+        blocks: Sound in order and without gaps, any rate; read lazily, so a live
+            stream may block in ``next()``.
+        rate: Frames per second to make.
+        begin: Where on the avatar's own clock the first frame lies, in seconds.
+        articulator: What turns the sound into articulation; None for the engine's own.
+    """
+
+    blocks: Iterable[Audio]
+    rate: Fraction
+    begin: Fraction = Fraction(0)
+    articulator: Articulator | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do and needs.
+
+    Attributes:
+        name: Its name in the table.
+        streams: Whether ``speak`` yields while the speech is still coming in.
+        lookahead: Seconds of speech it must hear ahead of a frame.
+        weights: Names in the weights table that it cannot do without.
+        covered: Whether it handles a covered mouth by itself.
+        extra: The optional dependency group it needs, or None.
+    """
+
+    name: str
+    streams: bool
+    lookahead: Fraction
+    weights: tuple[str, ...] = ()
+    covered: bool = False
+    extra: str | None = None
+
+
+class EngineOptions(BaseModel):
+    """Base of every engine's own options: typed, frozen, unknown names refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Engine(ABC):
+    """Moves a mouth. Yields patches; never pastes, writes or prints."""
+
+    capabilities: ClassVar[Capabilities]
+    Options: ClassVar[type[EngineOptions]] = EngineOptions
+
+    def __init__(self, options: EngineOptions | None = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    def prepare(self, avatar: Avatar) -> None:
+        """Compute once what ``speak`` needs and keep it in ``avatar.engine_folder(name)``.
+
+        Called before ``speak``; must be cheap when the work is already there.
+        """
+        del avatar
+
+    @abstractmethod
+    def speak(self, avatar: Avatar, speech: Speech) -> Iterator[Patch | None]:
+        """Yield one patch a frame, or None for "leave this frame as it is".
+
+        Frame i lies at ``i / speech.rate`` seconds of the speech and shows the avatar's
+        frame ``avatar.index_at(speech.begin + i / speech.rate)``. Yields exactly
+        ``frame_count(seconds of speech, speech.rate)`` times. The same avatar, speech
+        and options give the same bytes.
+        """
+
+
+def frame_count(seconds: Fraction, rate: Fraction) -> int:
+    """Number of frames that cover a stretch of speech: seconds x rate, half rounded up."""
+    return int(seconds * rate + Fraction(1, 2))
+
+
+#: name -> "module:class"; loaded only when asked for.
+ENGINES: dict[str, str] = {
+    "warp": "masktalk.engines.warp:WarpEngine",
+    "musetalk": "masktalk.engines.musetalk:MuseTalkEngine",
+}
+
+
+def engine_class(name: str) -> type[Engine]:
+    """The engine of that name.
+
+    Raises:
+        OptionError: Nothing has that name; the message lists what does.
+    """
+    if name not in ENGINES:
+        raise OptionError(f"engine {name!r}", "no such engine", f"choose one of {_names()}")
+    module, _, attribute = ENGINES[name].partition(":")
+    loaded: type[Engine] = getattr(import_module(module), attribute)
+    return loaded
+
+
+def make_engine(name: str, options: dict[str, Any] | None = None) -> Engine:
+    """An engine with its options checked.
+
+    Raises:
+        OptionError: Unknown engine, an option it does not have, or a value out of range.
+        MasktalkError: What the engine itself needs is missing.
+    """
+    cls = engine_class(name)
+    try:
+        return cls(cls.Options(**(options or {})))
+    except ValidationError as error:
+        raise _option_error(name, cls, error) from error
+
+
+def _option_error(name: str, cls: type[Engine], error: ValidationError) -> MasktalkError:
+    first = error.errors()[0]
+    option = ".".join(str(part) for part in first["loc"]) or "options"
+    flag = "--" + option.replace("_", "-")
+    if first["type"] == "extra_forbidden":
+        known = ", ".join("--" + key.replace("_", "-") for key in cls.Options.model_fields)
+        return OptionError(
+            flag, f"does not apply to engine {name!r}", f"it has {known or 'no options of its own'}"
+        )
+    return OptionError(flag, f"{first['msg']} (got {first['input']!r})")
+
+
+def _names() -> str:
+    return ", ".join(sorted(ENGINES))

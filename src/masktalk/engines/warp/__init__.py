@@ -1,0 +1,1 @@
+"""The embedded engine: the avatar's own pixels moved."""

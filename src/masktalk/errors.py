@@ -1,0 +1,82 @@
+"""Every error masktalk raises on purpose, in one tree.
+
+    MasktalkError
+    ├── InputError            a file or value given by the user cannot be used
+    │   ├── MediaError        not readable as picture, video or sound
+    │   ├── NoFaceError       no locator found a face
+    │   ├── PointsError       a rig-points file is wrong
+    │   └── BundleError       an avatar folder is newer, damaged or tampered with
+    ├── OptionError           an unknown name, or an option that does not apply here
+    ├── OutputError           the result cannot be written
+    │   └── EncoderError      no encoder could be opened
+    ├── WeightsError          a checkpoint is missing or is not what it claims to be
+    └── MissingExtraError     an optional dependency is not installed
+
+Each is one line: what it is about, what is wrong, what to do.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class MasktalkError(Exception):
+    """Base of the tree: ``subject: problem; remedy`` on one line.
+
+    Args:
+        subject: The file, option or thing it is about.
+        problem: What is wrong with it.
+        remedy: What the user can do; may be empty.
+    """
+
+    def __init__(self, subject: str | os.PathLike[str], problem: str, remedy: str = "") -> None:
+        self.subject = os.fspath(subject)
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(self.subject, problem, remedy)
+
+    def __str__(self) -> str:
+        text = f"{self.subject}: {self.problem}"
+        if self.remedy:
+            text += f"; {self.remedy}"
+        return " ".join(text.split())
+
+
+class InputError(MasktalkError):
+    """A file or value given by the user cannot be used."""
+
+
+class MediaError(InputError):
+    """Not readable as picture, video or sound."""
+
+
+class NoFaceError(InputError):
+    """No locator found a face."""
+
+
+class PointsError(InputError):
+    """A rig-points file is wrong."""
+
+
+class BundleError(InputError):
+    """An avatar folder is newer than this masktalk, damaged or tampered with."""
+
+
+class OptionError(MasktalkError):
+    """An unknown name, or an option that does not apply here."""
+
+
+class OutputError(MasktalkError):
+    """The result cannot be written."""
+
+
+class EncoderError(OutputError):
+    """No encoder could be opened."""
+
+
+class WeightsError(MasktalkError):
+    """A checkpoint is missing or is not what it claims to be."""
+
+
+class MissingExtraError(MasktalkError):
+    """An optional dependency is not installed."""
