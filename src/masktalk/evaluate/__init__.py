@@ -1,0 +1,1 @@
+"""Measuring what was made: mouths tracked, videos reviewed, real ones reenacted."""
