@@ -6,6 +6,7 @@ Times are exact: ``fractions.Fraction`` seconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, TypeAlias
@@ -18,6 +19,16 @@ FloatArray: TypeAlias = npt.NDArray[np.float32]
 
 MouthState: TypeAlias = Literal["open", "closed", "covered"]
 MOUTH_STATES: tuple[MouthState, ...] = ("open", "closed", "covered")
+
+#: Told while something long runs: what is being done, how much is done, how much there
+#: is in all (None when nobody knows).
+Progress: TypeAlias = Callable[[str, int, "int | None"], None]
+
+
+def silent(stage: str, done: int, total: int | None) -> None:
+    """The progress nobody looks at."""
+    del stage, done, total
+
 
 #: The mouth channels of Apple's ARKit face tracking (ARFaceAnchor.BlendShapeLocation)
 #: that speech moves. Left and right are the speaker's own.

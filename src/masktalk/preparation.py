@@ -1,0 +1,268 @@
+"""Make an avatar: locate once, keep the folder, render from it many times."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from masktalk.avatar import (
+    FACES_NAME,
+    FRAMES_STEM,
+    Avatar,
+    FaceTrack,
+    Manifest,
+    MouthMode,
+    SourceRecord,
+    file_digest,
+    is_avatar,
+)
+from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
+from masktalk.faces import FaceChoice, LocateOptions, read_points, track
+from masktalk.media import FrameStore, Source, open_source
+from masktalk.types import Face, Progress, silent
+
+if TYPE_CHECKING:
+    from masktalk.types import Frame
+
+logger = logging.getLogger(__name__)
+
+_CACHED_AVATARS = 24
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How an avatar is made; another value makes another avatar.
+
+    Attributes:
+        face: Which of several faces: ``largest``, ``left``, ``right``, a number counted
+            from the left, or a point in it.
+        points: A file of rig points for a face that nothing finds.
+        mouth: ``auto`` decides by what covers the mouth; ``open``, ``cloth``, ``draw``.
+        rate: Frames per second of a folder of frames, which has none of its own.
+    """
+
+    face: FaceChoice = "largest"
+    points: Path | None = None
+    mouth: str = "auto"
+    rate: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if self.mouth not in ("auto", "open", "cloth", "draw"):
+            raise OptionError(
+                f"--mouth {self.mouth}", "no such mouth", "choose auto, open, cloth or draw"
+            )
+
+    def key(self) -> dict[str, Any]:
+        """What of the options the avatar depends on, as plain JSON values."""
+        plain = {**asdict(self), "rate": str(self.rate) if self.rate else None}
+        plain["face"] = list(self.face) if isinstance(self.face, tuple) else self.face
+        plain["points"] = file_digest(self.points) if self.points else None
+        return plain
+
+
+def prepare(
+    source: str | os.PathLike[str],
+    folder: str | os.PathLike[str] | None = None,
+    options: PrepareOptions | None = None,
+    progress: Progress = silent,
+) -> Avatar:
+    """Make an avatar of a picture, a video or a folder of frames, or open a prepared one.
+
+    A folder that already holds the same source prepared with the same options is opened
+    as it is; any other avatar in it is replaced once the new one is complete.
+
+    Args:
+        source: The picture, video, folder of frames or avatar folder.
+        folder: Where to keep it; None keeps it in the user's cache.
+        options: How to make it.
+        progress: Told how far it is.
+
+    Raises:
+        MediaError: The source cannot be read.
+        NoFaceError: No frame has a face.
+        PointsError: The points file is wrong.
+        BundleError: An avatar folder was given and it is not sound.
+        OutputError: ``folder`` cannot be written or holds something else.
+    """
+    source = Path(source)
+    options = options or PrepareOptions()
+    if is_avatar(source):
+        return _open_prepared(source, folder, options)
+    if options.points is not None:
+        read_points(options.points)
+    with open_source(source, rate=options.rate) as opened:
+        record = SourceRecord(name=source.name, kind=opened.kind, digest=opened.digest())
+        target = Path(folder) if folder is not None else _cache_folder(record, options)
+        kept = _keep(target, record, options)
+        if kept is not None:
+            return kept
+        with _built_beside(target) as building:
+            _build(building, opened, record, options, progress)
+        if folder is None:
+            _prune(target.parent)
+    return Avatar(target)
+
+
+def _open_prepared(source: Path, folder: object, options: PrepareOptions) -> Avatar:
+    if folder is not None:
+        raise OptionError(source, "is a prepared avatar already", "copy the folder as it is")
+    if options != PrepareOptions():
+        raise OptionError(
+            source,
+            "is prepared already, so --face, --points and --mouth do not apply",
+            "prepare it again from its source with them",
+        )
+    return Avatar(source)
+
+
+def _keep(target: Path, record: SourceRecord, options: PrepareOptions) -> Avatar | None:
+    """The avatar that is there, when it is sound and the same; None when one must be made."""
+    if not target.exists():
+        return None
+    if not is_avatar(target):
+        if target.is_dir() and not any(target.iterdir()):
+            return None
+        raise OutputError(target, "exists and is not an avatar", "choose another folder")
+    try:
+        avatar = Avatar(target)
+    except BundleError as error:
+        logger.info("preparing again: %s", error)
+        return None
+    if avatar.manifest.source == record and avatar.manifest.options == _stamp(options):
+        return avatar
+    avatar.close()
+    return None
+
+
+def _stamp(options: PrepareOptions) -> dict[str, Any]:
+    return {**options.key(), "masktalk": version("masktalk")}
+
+
+@contextmanager
+def _built_beside(target: Path) -> Iterator[Path]:
+    """A new folder beside ``target`` that takes its place when all went well."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise OutputError(target, f"cannot be written ({error.strerror})") from error
+    try:
+        yield building
+        building.chmod(0o755)
+        if target.exists():
+            aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+            target.rename(aside / target.name)
+            building.rename(target)
+            shutil.rmtree(aside)
+        else:
+            building.rename(target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(target, f"cannot be written ({reason})") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _build(
+    folder: Path,
+    source: Source,
+    record: SourceRecord,
+    options: PrepareOptions,
+    progress: Progress,
+) -> None:
+    store = FrameStore.create(folder, FRAMES_STEM, source, progress)
+    try:
+        found = list(_locate_all(source, store, options, progress))
+        _require_face(source.path, found)
+        FaceTrack.write(folder / FACES_NAME, found)
+        names = [path.name for path in folder.iterdir() if path.is_file()]
+        Manifest(
+            source=record,
+            options=_stamp(options),
+            width=source.width,
+            height=source.height,
+            rate=store.rate,
+            frame_count=store.frame_count,
+            has_alpha=source.has_alpha,
+            mouth=_mouth(options, found),
+            files={name: file_digest(folder / name) for name in sorted(names)},
+        ).sealed().write(folder)
+    finally:
+        store.close()
+
+
+def _locate_all(
+    source: Source, store: FrameStore, options: PrepareOptions, progress: Progress
+) -> Iterator[Face | None]:
+    locate = LocateOptions(
+        face=options.face,
+        points=read_points(options.points) if options.points else None,
+        mouth_state="covered" if options.mouth == "cloth" else None,
+    )
+    faces = track(_stored(store), store.rate, locate)
+    for done, face in enumerate(faces, start=1):
+        progress("locating", done, store.frame_count)
+        yield face
+
+
+def _stored(store: FrameStore) -> Iterator[Frame]:
+    for index in range(store.frame_count):
+        yield store.frame(index)
+
+
+def _require_face(source: Path, found: list[Face | None]) -> None:
+    if all(face is None for face in found):
+        raise NoFaceError(
+            source,
+            "no face found",
+            "give its mouth corners, lips, chin and eyes with --points FILE, "
+            "or drag them in the browser with 'masktalk serve'",
+        )
+    missing = sum(face is None for face in found)
+    if missing:
+        logger.info("%d of %d frames have no face and stay as they are", missing, len(found))
+
+
+def _mouth(options: PrepareOptions, found: list[Face | None]) -> MouthMode:
+    if options.mouth == "open":
+        return "open"
+    if options.mouth == "cloth":
+        return "cloth"
+    if options.mouth == "draw":
+        return "draw"
+    states = Counter(face.mouth_state for face in found if face is not None)
+    return "cloth" if states["covered"] * 2 > sum(states.values()) else "open"
+
+
+def cache_root() -> Path:
+    """Where avatars are kept when no folder is named: MASKTALK_CACHE, or the user's cache."""
+    base = os.environ.get("MASKTALK_CACHE")
+    if base:
+        return Path(base)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "masktalk"
+
+
+def _cache_folder(record: SourceRecord, options: PrepareOptions) -> Path:
+    content = json.dumps([record.model_dump(), _stamp(options)], sort_keys=True)
+    key = hashlib.sha256(content.encode()).hexdigest()[:24]
+    return cache_root() / "avatars" / key
+
+
+def _prune(avatars: Path) -> None:
+    """Forget the cached avatars that were made longest ago."""
+    folders = [path for path in avatars.iterdir() if is_avatar(path)]
+    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in folders[_CACHED_AVATARS:]:
+        shutil.rmtree(old, ignore_errors=True)
