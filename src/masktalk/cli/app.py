@@ -1,0 +1,70 @@
+"""The `masktalk` command: its subcommands, and how every error ends in one line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from masktalk.cli import doctor, engines, locate, prepare, render
+from masktalk.errors import MasktalkError
+
+app = typer.Typer(
+    name="masktalk",
+    help="Any face and any speech in, that face speaking out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(render.render)
+app.command()(prepare.prepare)
+app.command()(locate.locate)
+app.command()(doctor.doctor)
+app.command()(engines.engines)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"masktalk {version('masktalk')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say what is chosen and why.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Any face and any speech in, that face speaking out."""
+    del version, debug
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; exit with 2 and one line when something is wrong with the input."""
+    debug = "--debug" in sys.argv[1:]
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    try:
+        app(args=arguments, prog_name="masktalk")
+    except MasktalkError as error:
+        if debug:
+            raise
+        sys.stderr.write(f"masktalk: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("masktalk: stopped\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

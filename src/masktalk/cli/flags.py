@@ -1,0 +1,140 @@
+"""The flags commands share, as records, and what they mean to the layers below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from masktalk.errors import OptionError
+
+if TYPE_CHECKING:
+    from masktalk.faces import FaceChoice
+    from masktalk.preparation import PrepareOptions
+    from masktalk.rendering import RenderOptions
+
+_AVATAR, _OUTPUT, _ENGINE = "The avatar", "The result", "The engine"
+
+
+def parse_fraction(text: str | None, flag: str) -> Fraction | None:
+    """25, 29.97, 30000/1001: broadcast rates written short mean their exact value."""
+    if text is None:
+        return None
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise OptionError(f"{flag} {text}", "is not a number", "write 25 or 30000/1001") from error
+    for nominal in (24, 30, 48, 60, 120):
+        exact = Fraction(nominal * 1000, 1001)
+        if "/" not in text and "." in text and abs(value - exact) < Fraction(1, 200):
+            return exact
+    return value
+
+
+def parse_face(text: str) -> FaceChoice:
+    """largest, left, right, a number counted from the left, or X,Y in pixels."""
+    if text in ("largest", "left", "right"):
+        return text  # type: ignore[return-value]
+    numbers = text.split(",")
+    try:
+        if len(numbers) == 1:
+            return int(text)
+        x, y = map(float, numbers)
+    except ValueError as error:
+        raise OptionError(
+            f"--face {text}", "names no face", "use largest, left, right, a number or X,Y"
+        ) from error
+    return (x, y)
+
+
+@dataclass(frozen=True)
+class AvatarFlags:
+    """How the avatar is made."""
+
+    face: Annotated[
+        str,
+        typer.Option(
+            help="Which of several faces: largest, left, right, a number from the left, or X,Y.",
+            rich_help_panel=_AVATAR,
+        ),
+    ] = "largest"
+    points: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="JSON with mouth corners, lips, chin and eyes, for a face nothing finds.",
+            rich_help_panel=_AVATAR,
+        ),
+    ] = None
+    mouth: Annotated[
+        str,
+        typer.Option(
+            help="auto, open (lips), cloth (a covered mouth) or draw (there is none).",
+            rich_help_panel=_AVATAR,
+        ),
+    ] = "auto"
+
+    def options(self) -> PrepareOptions:
+        from masktalk.preparation import PrepareOptions
+
+        return PrepareOptions(face=parse_face(self.face), points=self.points, mouth=self.mouth)
+
+
+@dataclass(frozen=True)
+class EngineFlags:
+    """Which engine, and the options that only some engines have."""
+
+    engine: Annotated[
+        str, typer.Option(help="warp needs nothing; see `masktalk engines`.", rich_help_panel=_ENGINE)
+    ] = "warp"
+
+    def values(self) -> dict[str, Any]:
+        """The engine's own options that were given."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "engine"}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class VideoFlags:
+    """How the video is written."""
+
+    fps: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Frames per second, 25 or 30000/1001; the avatar's own unless given.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    encoder: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Video encoder; the best that opens unless given (`masktalk doctor`).",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    crf: Annotated[
+        Optional[int],
+        typer.Option(help="Quality, 0 (best) to 51.", rich_help_panel=_OUTPUT),
+    ] = None
+    preview: Annotated[
+        Optional[str],
+        typer.Option(help="Only the first so many seconds.", rich_help_panel=_OUTPUT),
+    ] = None
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.", rich_help_panel=_OUTPUT)
+    ] = False
+
+    def options(self, engine: EngineFlags) -> RenderOptions:
+        from masktalk.rendering import RenderOptions
+
+        return RenderOptions(
+            engine=engine.engine,
+            engine_options=engine.values(),
+            fps=parse_fraction(self.fps, "--fps"),
+            encoder=self.encoder,
+            crf=self.crf,
+            preview=parse_fraction(self.preview, "--preview"),
+            overwrite=self.overwrite,
+        )
