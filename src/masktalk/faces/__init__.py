@@ -1,0 +1,20 @@
+"""Finding faces: where they are, in one mesh for all, and what their mouth is."""
+
+from masktalk.faces.canonical import fit_mesh
+from masktalk.faces.finder import Finder, locate, locate_all
+from masktalk.faces.options import FaceChoice, LocateOptions
+from masktalk.faces.points import Points, RigPoints, read_points
+from masktalk.faces.tracking import track
+
+__all__ = [
+    "FaceChoice",
+    "Finder",
+    "LocateOptions",
+    "Points",
+    "RigPoints",
+    "fit_mesh",
+    "locate",
+    "locate_all",
+    "read_points",
+    "track",
+]

@@ -1,0 +1,124 @@
+"""Asks the locators in order, chooses among faces, and decides what the mouth is."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import numpy as np
+from typing_extensions import Self
+
+from masktalk.faces.canonical import fit_mesh
+from masktalk.faces.locators import LOCATORS, Locator, Sighting, make_locator
+from masktalk.faces.options import FaceChoice, LocateOptions
+from masktalk.types import Face, Frame, MouthState
+
+
+class Finder:
+    """Finds faces; holds its networks until it is closed."""
+
+    def __init__(self, options: LocateOptions | None = None) -> None:
+        self.options = options or LocateOptions()
+        self._locators: dict[str, Locator] = {}
+
+    def locate_all(self, frame: Frame) -> list[Face]:
+        """Every face, from the picture's left to its right."""
+        if self.options.points is not None:
+            return [self._given(frame)]
+        seen = self.sightings(opaque(frame))
+        return [self.face(frame, sighting) for sighting in seen]
+
+    def locate(self, frame: Frame) -> Face | None:
+        """The chosen face, or None."""
+        return choose(self.locate_all(frame), self.options.face)
+
+    def sightings(self, frame: Frame) -> list[Sighting]:
+        """What the first locator that sees anything sees, from left to right."""
+        for name in self.options.locators or LOCATORS:
+            found = self.locator(name).find(frame)
+            if found:
+                return sorted(found, key=lambda s: float(s.mesh[:, 0].mean()))
+        return []
+
+    def face(self, frame: Frame, sighting: Sighting) -> Face:
+        """A face from what a locator saw."""
+        state: MouthState = self.options.mouth_state or "closed"
+        return Face(sighting.mesh, sighting.located_by, sighting.confidence, state, frame.time)
+
+    def locator(self, name: str) -> Locator:
+        """The locator of that name, made when first asked for."""
+        if name not in self._locators:
+            self._locators[name] = make_locator(name)
+        return self._locators[name]
+
+    def _given(self, frame: Frame) -> Face:
+        points = self.options.points
+        assert points is not None
+        points.check(frame.width, frame.height)
+        rig = points.at(float(frame.time))
+        state = self.options.mouth_state or rig.mouth or "closed"
+        return Face(fit_mesh(rig.indexed()), "points", 1.0, state, frame.time)
+
+    def close(self) -> None:
+        """Free the networks."""
+        for locator in self._locators.values():
+            locator.close()
+        self._locators.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def opaque(frame: Frame) -> Frame:
+    """The frame without alpha, its transparent parts laid on mid grey."""
+    if not frame.has_alpha:
+        return Frame(np.ascontiguousarray(frame.pixels), frame.time)
+    alpha = frame.pixels[..., 3:].astype(np.uint16)
+    mixed = (frame.pixels[..., :3] * alpha + 128 * (255 - alpha) + 127) // 255
+    return Frame(mixed.astype(np.uint8), frame.time)
+
+
+def choose(faces: list[Face], choice: FaceChoice) -> Face | None:
+    """One of several faces, given from left to right; None when there is no such face."""
+    if not faces:
+        return None
+    if choice == "left":
+        return faces[0]
+    if choice == "right":
+        return faces[-1]
+    if isinstance(choice, tuple):
+        return min(faces, key=lambda face: _distance(face, choice))
+    if isinstance(choice, int):
+        return faces[choice] if choice < len(faces) else None
+    return max(faces, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
+
+
+def _distance(face: Face, place: tuple[float, float]) -> float:
+    x0, y0, x1, y1 = face.box
+    return float(np.hypot((x0 + x1) / 2 - place[0], (y0 + y1) / 2 - place[1]))
+
+
+def locate(frame: Frame, options: LocateOptions | None = None) -> Face | None:
+    """Find the chosen face in one picture.
+
+    For many pictures make one ``Finder``; for a video use ``track``.
+
+    Raises:
+        PointsError: Rig points lie outside the picture.
+        OptionError: An unknown locator was asked for.
+    """
+    with Finder(options) as finder:
+        return finder.locate(frame)
+
+
+def locate_all(frame: Frame, options: LocateOptions | None = None) -> list[Face]:
+    """Find every face in one picture, from left to right."""
+    with Finder(options) as finder:
+        return finder.locate_all(frame)

@@ -1,0 +1,75 @@
+"""The contract every locator keeps, and the one table of locators."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from importlib import import_module
+from types import TracebackType
+from typing import ClassVar
+
+from typing_extensions import Self
+
+from masktalk.errors import OptionError
+from masktalk.types import FloatArray, Frame
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """A face as one locator sees it.
+
+    Attributes:
+        mesh: (478, 3) float32 in pixels of the frame, as in ``Face``.
+        confidence: 0 to 1.
+        located_by: The locator's name.
+    """
+
+    mesh: FloatArray
+    confidence: float
+    located_by: str
+
+
+class Locator(ABC):
+    """Finds faces in one picture; close it, or use it as a context manager."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def find(self, frame: Frame) -> list[Sighting]:
+        """Every face seen, each once; empty when there is none. ``frame`` has no alpha."""
+
+    def close(self) -> None:
+        """Free what it holds; it is not used afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+#: name -> "module:class", in the order to ask; loaded only when asked for.
+LOCATORS: dict[str, str] = {
+    "mesh": "masktalk.faces.locators.mesh:MeshLocator",
+    "detector": "masktalk.faces.locators.detector:DetectorLocator",
+    "pose": "masktalk.faces.locators.pose:PoseLocator",
+}
+
+
+def make_locator(name: str) -> Locator:
+    """The locator of that name.
+
+    Raises:
+        OptionError: Nothing has that name; the message lists what does.
+        MasktalkError: What the locator itself needs is missing.
+    """
+    if name not in LOCATORS:
+        raise OptionError(f"locator {name!r}", "no such locator", f"one of {', '.join(LOCATORS)}")
+    module, _, attribute = LOCATORS[name].partition(":")
+    made: Locator = getattr(import_module(module), attribute)()
+    return made
