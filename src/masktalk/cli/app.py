@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from masktalk.cli import doctor, engines, locate, prepare, render
+from masktalk.cli import demo, doctor, engines, locate, prepare, render
 from masktalk.errors import MasktalkError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command()(prepare.prepare)
 app.command()(locate.locate)
 app.command()(doctor.doctor)
 app.command()(engines.engines)
+app.command()(demo.demo)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""Material that may be shipped: two drawn faces, a portrait, a few seconds of speech."""
