@@ -1,0 +1,323 @@
+"""Make a mask's overlay from the pictures a person has: bare, masked, and perhaps a matte.
+
+The bare picture is the avatar. The mask's pixels come from a picture of the mask alone
+(RGBA), or from the masked picture through a matte, or from where the two pictures differ;
+they are registered onto the bare picture and, where edges are mixed with what lies behind,
+unmixed again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from masktalk.errors import InputError
+from masktalk.types import Face, FloatArray, Frame, UInt8Array
+
+logger = logging.getLogger(__name__)
+
+Matrix = npt.NDArray[np.float64]
+
+_STABLE = (33, 133, 263, 362, 168, 6, 8, 9, 151, 127, 356)
+_ECC_SIDE = 512
+_ECC_ROUNDS = 4
+# Grey levels between two registered pictures of one person where they agree best.
+_ALIKE = 12.0
+_ECC_STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
+# A shift below this, in pixels at the corners, is the pictures' own noise.
+_SAME_PLACE = 0.4
+
+
+@dataclass(frozen=True, eq=False)
+class MaskPictures:
+    """What was given.
+
+    Attributes:
+        bare: The avatar's picture, its mouth to be seen.
+        masked: The same person under the mask, or None.
+        mask: RGBA of the mask alone, or its matte (white is mask), or None.
+        bare_face: The face in ``bare``, if found.
+        masked_face: The face in ``masked``, if found.
+    """
+
+    bare: Frame
+    masked: Frame | None = None
+    mask: Frame | None = None
+    bare_face: Face | None = None
+    masked_face: Face | None = None
+
+
+def make_overlay(given: MaskPictures, name: str = "--mask") -> Frame:
+    """The mask alone in the bare picture's frame.
+
+    Args:
+        given: At least one of ``masked`` and ``mask``.
+        name: What to call it in an error.
+
+    Returns:
+        (H, W, 4) RGBA of the size of ``given.bare``, straight alpha.
+
+    Raises:
+        InputError: No mask can be made out, or it covers everything or nothing.
+    """
+    size = (given.bare.width, given.bare.height)
+    masked = given.masked
+    matte = None if given.mask is None or _is_cutout(given.mask) else _matte_of(given.mask)
+    to_masked = np.eye(2, 3) if masked is None else _registration(given, matte)
+    if given.mask is not None and matte is None:
+        overlay = _cutout_over(given.mask, masked, to_masked, size)
+    else:
+        here = given.bare if masked is None else _warped(masked, to_masked, size)
+        behind = None if masked is None else given.bare
+        alpha = (
+            _difference_matte(here, given.bare)
+            if matte is None
+            else _matte_over(matte, masked, to_masked, size)
+        )
+        overlay = _unmixed(here, behind, alpha)
+    return _checked(overlay, name)
+
+
+def _is_cutout(mask: Frame) -> bool:
+    """Whether a mask brings its own transparency; otherwise its brightness is the matte."""
+    return mask.has_alpha and bool((mask.pixels[..., 3] < 255).any())
+
+
+def _matte_of(mask: Frame) -> UInt8Array:
+    return np.asarray(cv2.cvtColor(_rgb(mask), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _checked(overlay: Frame, name: str) -> Frame:
+    covered = float((overlay.pixels[..., 3] > 8).mean())
+    if not 0.0005 < covered < 0.98:
+        what = "covers nothing" if covered < 0.5 else "covers the whole picture"
+        raise InputError(
+            name,
+            f"the mask {what}",
+            "give an RGBA picture of the mask alone, or a matte that is white where the mask is",
+        )
+    return overlay
+
+
+def _registration(given: MaskPictures, matte: UInt8Array | None) -> Matrix:
+    """(2, 3) from the bare picture's pixels to the masked picture's."""
+    assert given.masked is not None
+    bare, masked = given.bare, given.masked
+    scaled = np.array([[masked.width / bare.width, 0, 0], [0, masked.height / bare.height, 0]])
+    found = _refined(bare, masked, scaled, matte)
+    if found is None and given.bare_face is not None and given.masked_face is not None:
+        points = [face.mesh[list(_STABLE), :2] for face in (given.bare_face, given.masked_face)]
+        fitted, _ = cv2.estimateAffinePartial2D(points[0], points[1], method=cv2.LMEDS)
+        if fitted is not None:
+            guess = np.asarray(fitted, np.float64)
+            found = _refined(bare, masked, guess, matte)
+            found = guess if found is None else found
+    if found is None:
+        logger.warning("the masked picture could not be registered; it is only scaled to fit")
+        return np.asarray(scaled, np.float64)
+    return _snapped(np.asarray(found, np.float64), bare)
+
+
+def _refined(bare: Frame, masked: Frame, guess: Matrix, matte: UInt8Array | None) -> Matrix | None:
+    """The guess made exact; None where the pictures do not come to lie on one another.
+
+    Enhanced correlation (Evangelidis & Psarakis, PAMI 2008) on what both pictures show:
+    the first round leaves out the matte, the next ones what disagreed in the round before.
+    """
+    shrink = min(1.0, _ECC_SIDE / max(bare.width, bare.height, masked.width, masked.height))
+    template, moving = _grey(bare, shrink), _grey(masked, shrink)
+    seen = np.full(template.shape, 255, np.uint8)
+    scale = np.array([[1, 1, shrink], [1, 1, shrink]])
+    best = np.asarray(guess * scale, np.float32)
+    if matte is not None:
+        fitted = np.asarray(cv2.resize(matte, (moving.shape[1], moving.shape[0])), np.uint8)
+        seen = np.where(_seen_through(fitted, best, template) > 8, 0, 255).astype(np.uint8)
+    telling = (seen > 0) & _textured(template)
+    least = _disagreement(template, moving, best, seen)
+    for _ in range(_ECC_ROUNDS):
+        warp, where = best.copy(), _agreeing(seen, telling, least)
+        try:
+            cv2.findTransformECC(template, moving, warp, cv2.MOTION_AFFINE, _ECC_STOP, where, 5)
+        except cv2.error:
+            break
+        now = _disagreement(template, moving, warp, seen)
+        if _level(now[telling]) > 0.9 * _level(least[telling]):
+            break
+        best, least = warp, now
+    found: Matrix = best.astype(np.float64) / scale
+    near = _corner_motion(found, guess, bare) < 0.25 * max(masked.width, masked.height)
+    return found if near and _level(least[telling]) < _ALIKE else None
+
+
+def _seen_through(picture: UInt8Array, warp: FloatArray, like: UInt8Array) -> UInt8Array:
+    size = (like.shape[1], like.shape[0])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(picture, warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
+
+
+def _disagreement(
+    template: UInt8Array, moving: UInt8Array, warp: FloatArray, seen: UInt8Array
+) -> FloatArray:
+    """(H, W) grey levels by which the pictures differ where both are to be seen."""
+    apart = cv2.absdiff(template, _seen_through(moving, warp, template)).astype(np.float32)
+    gap = cv2.GaussianBlur(apart, (0, 0), 1.5)
+    return np.where(seen > 0, gap, np.float32(255)).astype(np.float32)
+
+
+def _level(gap: FloatArray) -> float:
+    """Disagreement of the better part: a hood may hide more than half of what tells."""
+    return float(np.quantile(gap, 0.35))
+
+
+def _textured(picture: UInt8Array) -> npt.NDArray[np.bool_]:
+    """(H, W) where a shift would show at all: flat walls agree wherever they are."""
+    smooth = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.float32)
+    slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    return np.asarray(slope > np.percentile(slope, 75), np.bool_)
+
+
+def _agreeing(seen: UInt8Array, telling: npt.NDArray[np.bool_], gap: FloatArray) -> UInt8Array:
+    """Where to correlate: the better half and what is not far worse than it."""
+    limit = max(2.5 * _level(gap[telling]), 6.0)
+    bad = cv2.dilate((gap > limit).astype(np.uint8), np.ones((7, 7), np.uint8))
+    return np.where(bad > 0, 0, seen).astype(np.uint8)
+
+
+def _snapped(found: Matrix, bare: Frame) -> Matrix:
+    """The same without resampling where the pictures already lie pixel on pixel."""
+    whole = np.column_stack([np.eye(2), np.rint(found[:, 2])])
+    motion = _corner_motion(found, whole, bare)
+    result = whole if motion < _SAME_PLACE else found
+    shift = _corner_motion(result, np.eye(2, 3), bare)
+    if shift > 0:
+        logger.info("the masked picture was registered onto the bare one (%.1f px)", shift)
+    return result
+
+
+def _corner_motion(a: Matrix, b: Matrix, frame: Frame) -> float:
+    """Largest distance in pixels between what two transforms make of a frame's corners."""
+    corners = np.array([[x, y, 1.0] for x in (0, frame.width - 1) for y in (0, frame.height - 1)])
+    return float(np.linalg.norm(corners @ (a - b).T, axis=1).max())
+
+
+def _cutout_over(
+    mask: Frame, masked: Frame | None, to_masked: Matrix, size: tuple[int, int]
+) -> Frame:
+    """A picture of the mask alone, in the bare picture's frame."""
+    if masked is not None and (mask.width, mask.height) == (masked.width, masked.height):
+        return _warped(mask, to_masked, size)
+    return _warped(mask, _fitting(mask, size), size)
+
+
+def _matte_over(
+    matte: UInt8Array, masked: Frame | None, to_masked: Matrix, size: tuple[int, int]
+) -> FloatArray:
+    """(H, W) the matte in the bare picture's frame, 0 to 1."""
+    as_frame = Frame(np.repeat(matte[..., None], 3, axis=2))
+    of_masked = masked is not None and (as_frame.width, as_frame.height) == (
+        masked.width,
+        masked.height,
+    )
+    there = to_masked if of_masked else _fitting(as_frame, size)
+    alpha = _warped(as_frame, there, size).pixels[..., 0].astype(np.float32) / 255
+    return _softened(alpha)
+
+
+def _fitting(picture: Frame, size: tuple[int, int]) -> Matrix:
+    if (picture.width, picture.height) != size:
+        logger.info("the mask is scaled from %dx%d to %dx%d", picture.width, picture.height, *size)
+    return np.array([[picture.width / size[0], 0, 0], [0, picture.height / size[1], 0]])
+
+
+def _softened(alpha: FloatArray) -> FloatArray:
+    """A matte with hard edges made soft inwards, so that nothing behind it shows."""
+    between = (alpha > 0.02) & (alpha < 0.98)
+    if between.sum() > 0.1 * cv2.Canny((alpha * 255).astype(np.uint8), 50, 150).sum() / 255:
+        return alpha
+    inside = cv2.erode(alpha, np.ones((3, 3), np.uint8))
+    return np.asarray(np.minimum(alpha, cv2.GaussianBlur(inside, (0, 0), 0.8)), np.float32)
+
+
+def _difference_matte(masked: Frame, bare: Frame) -> FloatArray:
+    """(H, W) where two registered pictures differ by more than their common noise, 0 to 1."""
+    gap = cv2.absdiff(_rgb(masked), _rgb(bare)).max(axis=2).astype(np.float32)
+    gap = cv2.GaussianBlur(gap, (0, 0), 1.0)
+    noise = float(np.percentile(gap, 30))
+    alpha = np.clip((gap - noise - 8) / 24, 0, 1).astype(np.float32)
+    solid = (alpha > 0.5).astype(np.uint8)
+    side = max(3, round(0.012 * max(bare.width, bare.height)) | 1)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, kernel, iterations=2)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(solid)
+    if count < 2:
+        return np.zeros_like(alpha)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    kept = np.isin(labels, 1 + np.flatnonzero(areas > 0.1 * areas.max())).astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(_filled(kept).astype(np.float32), (0, 0), 0.8), np.float32)
+
+
+def _filled(mask: UInt8Array) -> UInt8Array:
+    """The mask without its small holes; an eye slit stays open."""
+    outlines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    small = 0.015 * float(mask.sum())
+    filled = mask.copy()
+    for index, outline in enumerate(outlines):
+        if tree[0][index][3] >= 0 and cv2.contourArea(outline) < small:
+            cv2.drawContours(filled, outlines, index, (1,), cv2.FILLED)
+    return filled
+
+
+def _unmixed(here: Frame, behind: Frame | None, alpha: FloatArray) -> Frame:
+    """The mask's own colour: C = a M + (1 - a) B solved for M, where B is known."""
+    colour = _rgb(here).astype(np.float32)
+    weight = np.maximum(alpha, 1 / 255)[..., None]
+    if behind is not None:
+        partly = (alpha > 0.02) & (alpha < 0.98)
+        unmixed = np.clip((colour - (1 - weight) * _rgb(behind)) / weight, 0, 255)
+        colour = np.where(partly[..., None], unmixed, colour)
+    pixels = np.dstack([np.rint(colour), np.rint(alpha * 255)]).astype(np.uint8)
+    return Frame(pixels, Fraction(0))
+
+
+def _warped(picture: Frame, matrix: Matrix, size: tuple[int, int]) -> Frame:
+    """A picture seen through ``matrix`` (output pixel to picture pixel); empty outside it."""
+    same = np.array_equal(matrix, np.eye(2, 3)) and (picture.width, picture.height) == size
+    if same:
+        return picture
+    whole = np.array_equal(matrix[:, :2], np.eye(2)) and np.array_equal(matrix, np.rint(matrix))
+    how = cv2.INTER_NEAREST if whole else cv2.INTER_CUBIC
+    pixels = picture.pixels
+    if picture.has_alpha and not whole:
+        return _warped_cutout(pixels, matrix, size)
+    mode = cv2.BORDER_CONSTANT if picture.has_alpha else cv2.BORDER_REPLICATE
+    flags = how | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(pixels, matrix, size, flags=flags, borderMode=mode)
+    return Frame(np.asarray(moved, np.uint8), picture.time)
+
+
+def _warped_cutout(pixels: UInt8Array, matrix: Matrix, size: tuple[int, int]) -> Frame:
+    """As ``_warped``, with colour weighted by alpha so that what is transparent does not show."""
+    alpha = pixels[..., 3:].astype(np.float32)
+    weighted = np.dstack([pixels[..., :3] * (alpha / 255), alpha])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(weighted, matrix, size, flags=flags, borderValue=(0, 0, 0, 0))
+    colour = moved[..., :3] * 255 / np.maximum(moved[..., 3:], 1)
+    return Frame(np.rint(np.clip(np.dstack([colour, moved[..., 3]]), 0, 255)).astype(np.uint8))
+
+
+def _rgb(frame: Frame) -> UInt8Array:
+    return np.ascontiguousarray(frame.pixels[..., :3])
+
+
+def _grey(frame: Frame, shrink: float) -> UInt8Array:
+    grey = cv2.cvtColor(_rgb(frame), cv2.COLOR_RGB2GRAY)
+    if shrink < 1:
+        grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    return np.asarray(grey, np.uint8)
