@@ -1,0 +1,143 @@
+"""Which phone sounds: posteriors from CMU Sphinx's US English acoustic model.
+
+The model (phonetically tied mixtures: 42 codebooks of 3 x 128 Gaussians) is repacked from
+the pocketsphinx distribution, see NOTICE; only its context-independent states are kept.
+Front end and features follow SphinxTrain: 25 mel bands, 13 cepstra, two differences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+
+from masktalk.speech.stages import Window
+from masktalk.types import FloatArray
+
+BANDS = 25
+LOW, HIGH = 130.0, 6800.0
+_CEPSTRA = 13
+_LIFTER = 22
+#: How loud the model's training speech was at its peak, above its mean, in c0.
+_PEAK = np.float32(20.0)
+#: Acoustic scale: the streams are not independent, so likelihoods are flattened.
+_SCALE = np.float32(0.5)
+_MEAN_STEPS = 100.0
+_MEAN_MEMORY = 500.0
+_ACTIVE = np.float32(-25.0)
+
+
+@dataclass(frozen=True, eq=False)
+class AcousticModel:
+    """Diagonal Gaussians of three streams (cepstra, differences, second differences).
+
+    Attributes:
+        phones: Names of the P phones.
+        quadratic: (3, 13, P * G) factors of x^2.
+        linear: (3, 13, P * G) factors of x.
+        constant: (3, P * G).
+        weights: (3, P, G, S) mixture weights of the S states of each phone.
+    """
+
+    phones: tuple[str, ...]
+    quadratic: FloatArray
+    linear: FloatArray
+    constant: FloatArray
+    weights: FloatArray
+
+    def posteriors(self, features: FloatArray) -> FloatArray:
+        """(N, P) posteriors of (N, 3, 13) features."""
+        _, phones, gaussians, states = self.weights.shape
+        scores = np.zeros((phones, len(features), states), np.float32)
+        for stream in range(3):
+            x = features[:, stream]
+            density = x * x @ self.quadratic[stream] + x @ self.linear[stream]
+            density += self.constant[stream]
+            density = density.reshape(len(x), phones, gaussians).transpose(1, 0, 2)
+            top = density.max(axis=2, keepdims=True)
+            mixed = np.exp(density - top) @ self.weights[stream]
+            scores += np.log(np.maximum(mixed, 1e-30)) + top
+        scaled = scores.transpose(1, 0, 2).reshape(len(features), -1) * _SCALE
+        scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        sums: FloatArray = scaled.reshape(len(features), phones, states).sum(axis=2)
+        return sums / sums.sum(axis=1, keepdims=True)
+
+
+@lru_cache(maxsize=1)
+def load_acoustic_model() -> AcousticModel:
+    """The shipped model, unpacked once."""
+    with (
+        (files("masktalk.speech") / "data" / "acoustic.npz").open("rb") as stream,
+        np.load(stream, allow_pickle=False) as packed,
+    ):
+        names = tuple(str(name) for name in packed["phones"])
+        mean = packed["mean"].astype(np.float32)
+        variance = packed["variance"].astype(np.float32)
+        weights = np.exp(-packed["weights"].astype(np.float32) * np.float32(0.10239))
+    inverse = 0.5 / variance
+    constant = -(mean**2 * inverse).sum(-1) - 0.5 * np.log(variance).sum(-1)
+
+    def flat(values: FloatArray) -> FloatArray:
+        return np.ascontiguousarray(values.transpose(1, 3, 0, 2).reshape(3, _CEPSTRA, -1))
+
+    return AcousticModel(
+        phones=names,
+        quadratic=flat(-inverse),
+        linear=flat(2 * mean * inverse),
+        constant=np.ascontiguousarray(constant.transpose(1, 0, 2).reshape(3, -1)),
+        weights=weights,
+    )
+
+
+class PhoneStage:
+    """(N, 25) levelled log-mel rows in, (N, P) phone posteriors out."""
+
+    def __init__(self, model: AcousticModel) -> None:
+        self._model = model
+        self._window = Window(3, 3)
+        self._sum = np.zeros(_CEPSTRA, np.float32)
+        self._count = _MEAN_STEPS
+
+    @property
+    def delay(self) -> int:
+        return self._window.delay
+
+    def push(self, rows: FloatArray) -> FloatArray:
+        return self._score(self._window.push(self._cepstra(rows)))
+
+    def flush(self) -> FloatArray:
+        return self._score(self._window.flush())
+
+    def _cepstra(self, rows: FloatArray) -> FloatArray:
+        cepstra = rows @ _cosines()
+        for row in cepstra:
+            if row[0] > _ACTIVE:
+                self._sum += row
+                self._count += 1
+                if self._count > _MEAN_MEMORY:
+                    self._sum *= _MEAN_MEMORY / self._count
+                    self._count = _MEAN_MEMORY
+            loudness = row[0] + _PEAK
+            row -= self._sum / np.float32(self._count)
+            row[0] = loudness
+        return cepstra
+
+    def _score(self, windows: FloatArray) -> FloatArray:
+        if not len(windows):
+            return np.zeros((0, len(self._model.phones)), np.float32)
+        w = windows
+        velocity = w[:, 5] - w[:, 1]
+        acceleration = (w[:, 6] - w[:, 2]) - (w[:, 4] - w[:, 0])
+        return self._model.posteriors(np.stack([w[:, 3], velocity, acceleration], axis=1))
+
+
+@lru_cache(maxsize=1)
+def _cosines() -> FloatArray:
+    """(25, 13) orthonormal DCT-II with sinusoidal liftering (Juang et al. 1987)."""
+    order = np.arange(_CEPSTRA)
+    table = np.cos(np.pi * np.outer(np.arange(BANDS) + 0.5, order) / BANDS) * np.sqrt(2 / BANDS)
+    table[:, 0] /= np.sqrt(2)
+    table *= 1 + _LIFTER / 2 * np.sin(np.pi * order / _LIFTER)
+    return np.asarray(table, np.float32)

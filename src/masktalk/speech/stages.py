@@ -1,0 +1,96 @@
+"""Small causal steps that turn rows into rows and give the same for every block size.
+
+Each stage takes (N, D) rows as they come and returns the rows that have become certain;
+``flush`` returns the rest, so that as many rows leave as came in.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from masktalk.types import FloatArray
+
+
+class Stage(Protocol):
+    """Rows in, rows out."""
+
+    @property
+    def delay(self) -> int:
+        """Rows that must have come in after a row before it leaves."""
+        ...
+
+    def push(self, rows: FloatArray) -> FloatArray: ...
+
+    def flush(self) -> FloatArray: ...
+
+
+class Window:
+    """Gives every row together with its neighbours; both ends are held."""
+
+    def __init__(self, past: int, future: int) -> None:
+        self._past, self._future = past, future
+        self._rows: FloatArray | None = None
+
+    @property
+    def delay(self) -> int:
+        return self._future
+
+    def push(self, rows: FloatArray) -> FloatArray:
+        """(N, past + 1 + future, D) for each row that has its whole neighbourhood."""
+        if not len(rows):
+            return self._empty(rows.shape[1])
+        if self._rows is None:
+            self._rows = np.repeat(rows[:1], self._past, axis=0)
+        self._rows = np.concatenate([self._rows, rows])
+        return self._take()
+
+    def flush(self) -> FloatArray:
+        if self._rows is None:
+            return self._empty(0)
+        self._rows = np.concatenate([self._rows, np.repeat(self._rows[-1:], self._future, axis=0)])
+        return self._take()
+
+    def _take(self) -> FloatArray:
+        assert self._rows is not None
+        size = self._past + 1 + self._future
+        count = len(self._rows) - size + 1
+        if count <= 0:
+            return self._empty(self._rows.shape[1])
+        views = np.lib.stride_tricks.sliding_window_view(self._rows, size, axis=0)
+        taken = np.ascontiguousarray(views[:count].transpose(0, 2, 1))
+        self._rows = self._rows[count:]
+        return taken
+
+    def _empty(self, width: int) -> FloatArray:
+        return np.zeros((0, self._past + 1 + self._future, width), np.float32)
+
+
+class Smoother:
+    """A symmetric Gaussian over time; the same for every column.
+
+    Args:
+        sigma: Its width in rows.
+        reach: Rows it looks to either side.
+    """
+
+    def __init__(self, sigma: float, reach: int) -> None:
+        self._window = Window(reach, reach)
+        offsets = np.arange(-reach, reach + 1)
+        kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
+        self._kernel = (kernel / kernel.sum()).astype(np.float32)
+
+    @property
+    def delay(self) -> int:
+        return self._window.delay
+
+    def push(self, rows: FloatArray) -> FloatArray:
+        return self._mix(self._window.push(rows))
+
+    def flush(self) -> FloatArray:
+        return self._mix(self._window.flush())
+
+    def _mix(self, windows: FloatArray) -> FloatArray:
+        mixed: FloatArray = np.einsum("nkd,k->nd", windows, self._kernel)
+        return mixed
