@@ -1,9 +1,9 @@
 """masktalk: any face and any speech in, that face speaking out.
 
-    avatar = masktalk.prepare("ninja.jpg")
-    masktalk.render(avatar, "hello.wav", "out.mp4")
-    for frame in masktalk.frames(avatar, "hello.wav"):
-        ...
+avatar = masktalk.prepare("ninja.jpg")
+masktalk.render(avatar, "hello.wav", "out.mp4")
+for frame in masktalk.frames(avatar, "hello.wav"):
+    ...
 """
 
 from __future__ import annotations

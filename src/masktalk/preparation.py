@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 _CACHED_AVATARS = 24
 
+#: The rate that a picture, which is one frame held, is counted at.
+PICTURE_FRAME_RATE = Fraction(25)
+
 
 @dataclass(frozen=True)
 class PrepareOptions:
@@ -206,15 +209,19 @@ def _build(
 def _locate_all(
     source: Source, store: FrameStore, options: PrepareOptions, progress: Progress
 ) -> Iterator[Face | None]:
-    locate = LocateOptions(
+    faces = track(_stored(store), store.rate, locate_options(options))
+    for done, face in enumerate(faces, start=1):
+        progress("locating", done, store.frame_count)
+        yield face
+
+
+def locate_options(options: PrepareOptions) -> LocateOptions:
+    """What of the options concerns finding the face."""
+    return LocateOptions(
         face=options.face,
         points=read_points(options.points) if options.points else None,
         mouth_state="covered" if options.mouth == "cloth" else None,
     )
-    faces = track(_stored(store), store.rate, locate)
-    for done, face in enumerate(faces, start=1):
-        progress("locating", done, store.frame_count)
-        yield face
 
 
 def _stored(store: FrameStore) -> Iterator[Frame]:

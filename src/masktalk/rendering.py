@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -61,8 +61,8 @@ class RenderOptions:
             raise OptionError(f"--fps {self.fps}", f"must lie in {_RATES[0]}..{_RATES[1]}")
         if self.preview is not None and self.preview <= 0:
             raise OptionError(f"--preview {float(self.preview):g}", "must be more than 0 seconds")
-        if self.crf is not None and not 0 <= self.crf <= 63:
-            raise OptionError(f"--crf {self.crf}", "must lie in 0..63")
+        if self.crf is not None and not 0 <= self.crf <= 51:
+            raise OptionError(f"--crf {self.crf}", "must lie in 0..51")
 
     def rate_for(self, avatar: Avatar) -> Fraction:
         """Frames per second of the result."""
@@ -161,20 +161,20 @@ def render(
             writer.write(frame)
             written += 1
             progress("rendering", written, total)
-    return Rendered(output, written, rate, writer.encoder)
+    return Rendered(output, written, rate, writer.encoder.name)
 
 
 def _writer_options(avatar: Avatar, rate: Fraction, options: RenderOptions) -> WriterOptions:
-    return WriterOptions(
+    wanted = WriterOptions(
         width=avatar.width,
         height=avatar.height,
         rate=rate,
         color=avatar.store.color,
         has_alpha=avatar.has_alpha,
         encoder=options.encoder,
-        crf=options.crf,
         overwrite=options.overwrite,
     )
+    return wanted if options.crf is None else replace(wanted, crf=options.crf)
 
 
 def _blocks(speech: SpeechSource) -> Iterable[Audio]:

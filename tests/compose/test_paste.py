@@ -9,7 +9,7 @@ from masktalk.compose import paste
 from masktalk.types import Frame, Patch
 
 
-@pytest.fixture()
+@pytest.fixture
 def random():
     return np.random.default_rng(7)
 

@@ -1,10 +1,10 @@
 """The avatar bundle: a folder that is prepared once and rendered from many times.
 
-    avatar.json     what it is (manifest.py)
-    frames.*        its frames, lossless (media.FrameStore)
-    faces.npz       one face a frame (facetrack.py)
-    overlay.png     a mask to lay back over the speaking face, if it has one
-    engines/NAME/   what an engine keeps for itself
+avatar.json     what it is (manifest.py)
+frames.*        its frames, lossless (media.FrameStore)
+faces.npz       one face a frame (facetrack.py)
+overlay.png     a mask to lay back over the speaking face, if it has one
+engines/NAME/   what an engine keeps for itself
 """
 
 from __future__ import annotations

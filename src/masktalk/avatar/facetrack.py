@@ -59,7 +59,7 @@ class FaceTrack(Sequence["Face | None"]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Face | None]: ...
 
-    def __getitem__(self, index: int | slice) -> Face | None | Sequence[Face | None]:
+    def __getitem__(self, index: int | slice) -> Face | Sequence[Face | None] | None:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from masktalk.cli import demo, doctor, engines, locate, prepare, render
+from masktalk.cli import bench, demo, doctor, engines, locate, prepare, render
 from masktalk.errors import MasktalkError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(locate.locate)
 app.command()(doctor.doctor)
 app.command()(engines.engines)
 app.command()(demo.demo)
+app.command()(bench.bench)
 
 
 def _show_version(wanted: bool) -> None:
@@ -39,9 +40,7 @@ def options(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say what is chosen and why.")
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True)
     ] = False,

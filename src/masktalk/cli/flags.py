@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -62,7 +62,7 @@ class AvatarFlags:
         ),
     ] = "largest"
     points: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(
             help="JSON with mouth corners, lips, chin and eyes, for a face nothing finds.",
             rich_help_panel=_AVATAR,
@@ -87,7 +87,8 @@ class EngineFlags:
     """Which engine, and the options that only some engines have."""
 
     engine: Annotated[
-        str, typer.Option(help="warp needs nothing; see `masktalk engines`.", rich_help_panel=_ENGINE)
+        str,
+        typer.Option(help="warp needs nothing; see `masktalk engines`.", rich_help_panel=_ENGINE),
     ] = "warp"
 
     def values(self) -> dict[str, Any]:
@@ -101,25 +102,25 @@ class VideoFlags:
     """How the video is written."""
 
     fps: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             help="Frames per second, 25 or 30000/1001; the avatar's own unless given.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
     encoder: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             help="Video encoder; the best that opens unless given (`masktalk doctor`).",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
     crf: Annotated[
-        Optional[int],
+        int | None,
         typer.Option(help="Quality, 0 (best) to 51.", rich_help_panel=_OUTPUT),
     ] = None
     preview: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="Only the first so many seconds.", rich_help_panel=_OUTPUT),
     ] = None
     overwrite: Annotated[

@@ -74,7 +74,9 @@ def _sentence(entry: dict[str, Any]) -> str:
         return f"{entry['source']}: no face"
     first = found[0]
     x, y = first["mouth"]
-    share = f", in {len(found)} of {len(entry['frames'])} frames" if len(entry["frames"]) > 1 else ""
+    share = (
+        f", in {len(found)} of {len(entry['frames'])} frames" if len(entry["frames"]) > 1 else ""
+    )
     return (
         f"{entry['source']}: mouth at {x:.0f},{y:.0f}, {first['state']}, "
         f"by {first['located_by']} ({first['confidence']:.2f}){share}"

@@ -63,12 +63,22 @@ def _ninja_slit(canvas: Canvas) -> None:
 def _folds(canvas: Canvas) -> None:
     for side in (-1, 1):
         x = _MIDDLE + side * 70
-        canvas.line([(x + side * 24, 246), (x, 286), (_MIDDLE + side * 22, 300)], _CLOTH_DARK, 3, 1.6)
-        canvas.line([(x + side * 22, 282), (x - side * 4, 322), (_MIDDLE + side * 28, 338)],
-                    _CLOTH_LIGHT, 2.4, 1.8)
+        canvas.line(
+            [(x + side * 24, 246), (x, 286), (_MIDDLE + side * 22, 300)], _CLOTH_DARK, 3, 1.6
+        )
+        canvas.line(
+            [(x + side * 22, 282), (x - side * 4, 322), (_MIDDLE + side * 28, 338)],
+            _CLOTH_LIGHT,
+            2.4,
+            1.8,
+        )
         canvas.line([(x + side * 8, 330), (x - side * 24, 364), (_MIDDLE, 378)], _CLOTH_DARK, 3, 2)
-        canvas.line([(_MIDDLE + side * 96, 150), (_MIDDLE + side * 40, 108), (_MIDDLE, 100)],
-                    _CLOTH_LIGHT, 2.4, 2)
+        canvas.line(
+            [(_MIDDLE + side * 96, 150), (_MIDDLE + side * 40, 108), (_MIDDLE, 100)],
+            _CLOTH_LIGHT,
+            2.4,
+            2,
+        )
 
 
 def _eye(canvas: Canvas, centre: Point, side: int, iris: Colour) -> None:
@@ -82,7 +92,9 @@ def _eye(canvas: Canvas, centre: Point, side: int, iris: Colour) -> None:
     canvas.ellipse((x - 3, y - 4), (2.2, 2.2), (255, 255, 255))
     canvas.line([white[0], white[1], white[2], white[3]], (40, 26, 22), 3.2, 0.4)
     canvas.line([white[3], white[4], white[5], white[0]], (150, 96, 78), 1.2, 0.5)
-    canvas.line([(x - 20 * side, y - 8), (x, y - 17), (x + 22 * side, y - 9)], (160, 106, 84), 1.4, 0.7)
+    canvas.line(
+        [(x - 20 * side, y - 8), (x, y - 17), (x + 22 * side, y - 9)], (160, 106, 84), 1.4, 0.7
+    )
 
 
 def _brow(canvas: Canvas, centre: Point, side: int, drop: float) -> None:
@@ -110,8 +122,20 @@ def draw_cartoon() -> UInt8Array:
     canvas.shade(face, (136, 296), (26, 18), _BLUSH)
     canvas.shade(face, (248, 296), (26, 18), _BLUSH)
     canvas.line([*face, face[0]], ink, 4)
-    canvas.blob([(78, 214), (92, 116), (192, 66), (292, 116), (306, 214), (276, 150), (214, 132),
-                 (150, 150), (112, 160)], (120, 62, 48))
+    canvas.blob(
+        [
+            (78, 214),
+            (92, 116),
+            (192, 66),
+            (292, 116),
+            (306, 214),
+            (276, 150),
+            (214, 132),
+            (150, 150),
+            (112, 160),
+        ],
+        (120, 62, 48),
+    )
     for side in (-1, 1):
         _cartoon_eye(canvas, (_MIDDLE + side * 48, 228), side, ink)
     canvas.line([(190, 246), (182, 282), (196, 288)], ink, 3.4)
