@@ -1,0 +1,26 @@
+"""Pictures, videos and sound: in, out, and kept without loss."""
+
+from masktalk.media.audio import audio_duration, read_audio, stream_audio
+from masktalk.media.color import Color
+from masktalk.media.encoders import available_encoders, pick_encoder
+from masktalk.media.output import check_output
+from masktalk.media.source import Limits, Source, SourceKind, open_source
+from masktalk.media.store import FrameStore
+from masktalk.media.writer import Writer, WriterOptions
+
+__all__ = [
+    "Color",
+    "FrameStore",
+    "Limits",
+    "Source",
+    "SourceKind",
+    "Writer",
+    "WriterOptions",
+    "audio_duration",
+    "available_encoders",
+    "check_output",
+    "open_source",
+    "pick_encoder",
+    "read_audio",
+    "stream_audio",
+]

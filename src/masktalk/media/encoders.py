@@ -1,0 +1,242 @@
+"""The table of video encoders, and choosing one by trying to open it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+import av
+
+from masktalk.errors import EncoderError
+
+logger = logging.getLogger(__name__)
+
+#: x264's presets, the scale that ``preset`` is given in.
+PRESETS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well to encode, on x264's scales.
+
+    Attributes:
+        crf: Constant rate factor, 0 (best) to 51; 18 is visually lossless.
+        preset: One of ``PRESETS``: faster is larger.
+    """
+
+    crf: float = 18.0
+    preset: str = "medium"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.crf <= 51:
+            raise ValueError(f"crf lies in 0..51, not {self.crf}")
+        if self.preset not in PRESETS:
+            raise ValueError(f"a preset is one of {', '.join(PRESETS)}, not {self.preset!r}")
+
+    @property
+    def speed(self) -> float:
+        """0 (slowest preset) to 1 (fastest)."""
+        return 1 - PRESETS.index(self.preset) / (len(PRESETS) - 1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an encoder is opened with.
+
+    Attributes:
+        options: Its own options by name.
+        bits_per_pixel: Average bit rate over pixels and frames; None for constant quality.
+        quantizer: MPEG-4's fixed quantizer, 1 (best) to 31; None for none.
+    """
+
+    options: Mapping[str, str]
+    bits_per_pixel: float | None = None
+    quantizer: float | None = None
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One way to encode video.
+
+    Attributes:
+        name: FFmpeg's name.
+        pixel_format: What it takes.
+        settings: Its own settings for a quality.
+        alpha: Whether it keeps alpha.
+        full_range: Whether it takes full range.
+        even: Whether width and height must be even.
+    """
+
+    name: str
+    pixel_format: str
+    settings: Callable[[Quality], Settings]
+    alpha: bool = False
+    full_range: bool = True
+    even: bool = True
+
+
+def _nvenc(quality: Quality) -> Settings:
+    preset = f"p{round(7 - 6 * quality.speed)}"
+    return Settings({"rc": "vbr", "cq": f"{quality.crf:g}", "preset": preset})
+
+
+def _x264(quality: Quality) -> Settings:
+    return Settings({"crf": f"{quality.crf:g}", "preset": quality.preset})
+
+
+def _openh264(quality: Quality) -> Settings:
+    # It has no constant quality; x264's bit rate halves about every 6 steps of crf.
+    return Settings({"allow_skip_frames": "0"}, bits_per_pixel=0.12 * 2 ** ((23 - quality.crf) / 6))
+
+
+def _mpeg4(quality: Quality) -> Settings:
+    # H.264's step size doubles every 6 steps; MPEG-4's is linear in its quantizer.
+    return Settings({}, quantizer=min(max(2 ** ((quality.crf - 12) / 6), 1.0), 31.0))
+
+
+def _vp9(quality: Quality) -> Settings:
+    crf = round(quality.crf / 51 * 63)
+    return Settings(
+        {
+            "crf": str(crf),
+            "b": "0",
+            "deadline": "good",
+            "cpu-used": str(round(1 + 4 * quality.speed)),
+            "row-mt": "1",
+            "auto-alt-ref": "0",  # libvpx refuses alpha together with hidden frames
+        }
+    )
+
+
+def _prores(quality: Quality) -> Settings:
+    return Settings({"profile": "4444", "alpha_bits": "16"})
+
+
+#: Every encoder by name; those without alpha in the order of preference.
+ENCODERS: Mapping[str, Encoder] = MappingProxyType(
+    {
+        encoder.name: encoder
+        for encoder in (
+            Encoder("h264_nvenc", "yuv420p", _nvenc),
+            Encoder("libx264", "yuv420p", _x264),
+            Encoder("libopenh264", "yuv420p", _openh264, full_range=False),
+            Encoder("mpeg4", "yuv420p", _mpeg4, full_range=False, even=False),
+            Encoder("libvpx-vp9", "yuva420p", _vp9, alpha=True, even=False),
+            Encoder("prores_ks", "yuva444p10le", _prores, alpha=True, full_range=False, even=False),
+        )
+    }
+)
+
+#: What each container may hold, in the order of preference, without and with alpha.
+CONTAINERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        ".mp4": ("h264_nvenc", "libx264", "libopenh264", "mpeg4"),
+        ".m4v": ("h264_nvenc", "libx264", "libopenh264", "mpeg4"),
+        ".mkv": ("h264_nvenc", "libx264", "libopenh264", "mpeg4"),
+        ".mov": ("h264_nvenc", "libx264", "libopenh264", "mpeg4", "prores_ks"),
+        ".webm": ("libvpx-vp9",),
+    }
+)
+
+
+def available_encoders() -> tuple[str, ...]:
+    """Names of the encoders that can really be opened here, in the order of preference."""
+    return tuple(name for name in ENCODERS if refusal(name) is None)
+
+
+def pick_encoder(suffix: str, alpha: bool, preferred: str | None = None) -> Encoder:
+    """The best encoder for a container that can really be opened.
+
+    Args:
+        suffix: Of the output file, ``.mp4``.
+        alpha: Whether transparency must be kept.
+        preferred: The only one to try, by name; None for the best.
+
+    Raises:
+        EncoderError: The preferred one cannot be opened or does not fit, or none can.
+    """
+    fitting = tuple(
+        name for name in CONTAINERS.get(suffix, ()) if ENCODERS[name].alpha or not alpha
+    )
+    if preferred is not None:
+        return _preferred(preferred, fitting, suffix, alpha)
+    for name in fitting:
+        if alpha == ENCODERS[name].alpha or suffix == ".webm":
+            reason = refusal(name)
+            if reason is None:
+                logger.info("encoder %s", name)
+                return ENCODERS[name]
+            logger.info("encoder %s cannot be opened: %s", name, reason)
+    raise EncoderError(
+        f"*{suffix}",
+        f"no encoder {'with alpha ' if alpha else ''}can be opened",
+        f"those that can: {', '.join(available_encoders()) or 'none'}",
+    )
+
+
+def _preferred(name: str, fitting: tuple[str, ...], suffix: str, alpha: bool) -> Encoder:
+    usable = [other for other in fitting if refusal(other) is None]
+    remedy = f"for {suffix}{' with alpha' if alpha else ''} there is: {', '.join(usable) or 'none'}"
+    if name not in ENCODERS:
+        raise EncoderError(name, "is no encoder masktalk knows", remedy)
+    if name not in fitting:
+        raise EncoderError(
+            name, f"does not fit into {suffix}{' with alpha' if alpha else ''}", remedy
+        )
+    reason = refusal(name)
+    if reason is not None:
+        raise EncoderError(name, f"cannot be opened here ({reason})", remedy)
+    logger.info("encoder %s, as told", name)
+    return ENCODERS[name]
+
+
+@cache
+def refusal(name: str) -> str | None:
+    """Why an encoder cannot be used here, found by encoding one small frame; None if it can."""
+    encoder = ENCODERS[name]
+    if name not in av.codecs_available:
+        return "this FFmpeg was built without it"
+    try:
+        context = av.CodecContext.create(name, "w")
+        context.width, context.height = 256, 256
+        context.pix_fmt = encoder.pixel_format
+        context.framerate = 25
+        configure(context, encoder, Quality(), 256 * 256 * 25)
+        frame = av.VideoFrame(256, 256, encoder.pixel_format)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        frame.pts = 0
+        packets = [*context.encode(frame), *context.encode(None)]
+    except (av.FFmpegError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return None if packets else "it gave no output"
+
+
+def configure(
+    context: av.VideoCodecContext, encoder: Encoder, quality: Quality, pixels: float
+) -> None:
+    """Set an encoder's own settings on a context that is not open yet.
+
+    Args:
+        context: To be opened for writing.
+        encoder: Which one it is.
+        quality: What is asked of it.
+        pixels: Pixels per second.
+    """
+    settings = encoder.settings(quality)
+    context.options = dict(settings.options)
+    if settings.bits_per_pixel is not None:
+        context.bit_rate = round(settings.bits_per_pixel * pixels)
+    if settings.quantizer is not None:
+        context.qscale = True
+        context.global_quality = round(settings.quantizer * _LAMBDA)
+    context.thread_count = 0
+
+
+#: FF_QP2LAMBDA of libavutil: the scale of ``global_quality``.
+_LAMBDA = 118

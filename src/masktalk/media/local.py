@@ -1,0 +1,82 @@
+"""Opening local files and nothing else: no protocol, playlist or pattern is ever followed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+
+from masktalk.errors import MediaError
+
+#: Demuxers that read other files than the one they are given.
+_INDIRECT = frozenset(
+    {"hls", "dash", "concat", "concatf", "image2", "imf", "sdp", "rtp", "rtsp", "tty", "lavfi"}
+)
+
+
+def checked_file(path: str | os.PathLike[str]) -> Path:
+    """The path, if it is a readable file that is not empty.
+
+    Raises:
+        MediaError: It is missing, a folder, not readable or empty.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as opened:
+            if not opened.read(1):
+                raise MediaError(file, "is empty (0 bytes)", "give a file that has something in it")
+    except FileNotFoundError:
+        raise MediaError(file, "does not exist", "check the name") from None
+    except IsADirectoryError:
+        raise MediaError(file, "is a folder", "give a file") from None
+    except PermissionError:
+        raise MediaError(file, "may not be read", "change its permissions") from None
+    except (OSError, ValueError) as error:
+        raise MediaError(file, f"cannot be read: {error}", "check the name") from error
+    return file
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's content, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def open_input(path: Path) -> Iterator[Any]:
+    """A PyAV input container on a local file.
+
+    Errors of FFmpeg inside the block become a MediaError that names the file.
+    """
+    checked_file(path)
+    options = {"protocol_whitelist": "file"}
+    try:
+        # "file:" keeps FFmpeg from reading a protocol ("concat:", "http:") into the name.
+        with av.open(f"file:{path.absolute()}", "r", container_options=options) as container:
+            if _INDIRECT & set(container.format.name.split(",")):
+                raise MediaError(
+                    path, "is a playlist, not a recording", "give the recording itself"
+                )
+            yield container
+    except av.FFmpegError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: av.FFmpegError) -> MediaError:
+    """What FFmpeg said about a file, as one line."""
+    if error.errno in (errno.ENOMEM, errno.EIO):
+        return MediaError(path, f"cannot be read: {error.strerror}", "try again")
+    return MediaError(
+        path,
+        f"is damaged or no video or sound that FFmpeg can read ({error.strerror})",
+        "check that it plays in a player, or convert it first",
+    )

@@ -1,0 +1,186 @@
+"""Files that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from masktalk.errors import OutputError
+
+logger = logging.getLogger(__name__)
+
+_PART = ".part"
+
+
+def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Find out before the work starts whether a file can be written.
+
+    Raises:
+        OutputError: It exists and must not be overwritten, is a folder, or its folder is
+            missing or cannot be written to.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(target, "is a folder", "give a file name")
+    if target.exists() and not overwrite:
+        raise OutputError(target, "exists already", "choose another name, or say --overwrite")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(target, f"its folder {folder} does not exist", "make it first")
+    try:
+        handle, probe = tempfile.mkstemp(prefix=".masktalk-", dir=folder)
+        os.close(handle)
+        os.unlink(probe)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    return target
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """What the system said about writing a file, as one line."""
+    known = {
+        errno.ENOSPC: ("the disk is full", "free some space"),
+        errno.EDQUOT: ("the disk quota is used up", "free some space"),
+        errno.EACCES: ("its folder cannot be written to", "choose another folder"),
+        errno.EPERM: ("its folder cannot be written to", "choose another folder"),
+        errno.EROFS: ("its folder is read-only", "choose another folder"),
+        errno.ENAMETOOLONG: ("its name is too long", "choose a shorter one"),
+        errno.ENOENT: ("its folder is gone", "make it again"),
+    }
+    problem, remedy = known.get(
+        error.errno or 0, (f"cannot be written ({error.strerror or error})", "check the disk")
+    )
+    return OutputError(path, problem, remedy)
+
+
+class PartFile:
+    """A hidden file beside the target that becomes the target, or vanishes.
+
+    It is locked while it is written. Parts of the same target that nobody locks were left
+    behind by a process that was killed, and are removed.
+
+    Args:
+        target: The name it shall get.
+        overwrite: Whether a file of that name may be replaced.
+
+    Raises:
+        OutputError: See ``check_output``.
+    """
+
+    def __init__(self, target: str | os.PathLike[str], overwrite: bool = False) -> None:
+        self.target = check_output(target, overwrite)
+        self._overwrite = overwrite
+        folder = self.target.absolute().parent
+        _remove_stale(folder, self._prefix, self.target.suffix)
+        try:
+            self._handle, name = tempfile.mkstemp(
+                prefix=self._prefix, suffix=_PART + self.target.suffix, dir=folder
+            )
+        except OSError as error:
+            raise cannot_write(self.target, error) from error
+        _lock(self._handle)
+        self.path = Path(name)
+
+    def __enter__(self) -> PartFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Commit, or discard after an error."""
+        if kind is None:
+            self.commit()
+            return
+        self.discard()
+        if isinstance(error, OSError):
+            raise cannot_write(self.target, error) from error
+
+    @property
+    def _prefix(self) -> str:
+        return f".{self.target.stem[:100]}."
+
+    def commit(self) -> None:
+        """Give the file its name, with everything on the disk.
+
+        Raises:
+            OutputError: The disk is full, or another file took the name meanwhile.
+        """
+        try:
+            os.fchmod(self._handle, 0o666 & ~_umask())
+            os.fsync(self._handle)
+            if self._overwrite:
+                os.replace(self.path, self.target)
+            else:
+                os.link(self.path, self.target)
+                os.unlink(self.path)
+        except FileExistsError:
+            self.discard()
+            raise OutputError(
+                self.target, "appeared while it was being made", "choose another name"
+            ) from None
+        except OSError as error:
+            self.discard()
+            raise cannot_write(self.target, error) from error
+        self._close()
+
+    def discard(self) -> None:
+        """Remove the file. Does nothing the second time or after ``commit``."""
+        if self._handle >= 0:
+            self.path.unlink(missing_ok=True)
+            self._close()
+
+    def _close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def _remove_stale(folder: Path, prefix: str, suffix: str) -> None:
+    for name in os.listdir(folder):
+        if not (name.startswith(prefix) and name.endswith(_PART + suffix)):
+            continue
+        stale = folder / name
+        try:
+            handle = os.open(stale, os.O_RDWR)
+        except OSError as error:
+            logger.debug("left %s alone: %s", stale, error)
+            continue
+        try:
+            if _lock(handle):
+                stale.unlink(missing_ok=True)
+                logger.info("removed %s, left behind by a process that ended", stale)
+        finally:
+            os.close(handle)
+
+
+def _umask() -> int:
+    # There is no way to read it but to set it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+if sys.platform == "win32":
+
+    def _lock(handle: int) -> bool:
+        """Windows does not let an open file be removed, which serves as well."""
+        return True
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> bool:
+        """Lock a file for this process; False if another holds it."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,83 @@
+"""Constant frame rate out of any timestamps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: Rates that recordings are made at. NTSC's are exact: 1000/1001 of a whole number.
+STANDARD_RATES: tuple[Fraction, ...] = (
+    *(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)),
+    *(Fraction(n) for n in (5, 6, 8, 10, 12, 15, 18, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120)),
+    Fraction(25, 2),
+)
+
+_FALLBACK = Fraction(25)
+_FASTEST = Fraction(120)
+
+
+def pace(timed: Iterable[tuple[Fraction, Fraction, T]], rate: Fraction) -> Iterator[T]:
+    """Repeat or drop items so that item number i is the one shown at i / rate.
+
+    Each item goes to the output frame nearest to its own time, and stays until the next
+    one comes. The first is at time 0 whatever its timestamp.
+
+    Args:
+        timed: (time, duration, item) in seconds, in order of time.
+        rate: Items per second to yield.
+    """
+    start: Fraction | None = None
+    waiting: list[T] = []
+    due = shown = end = 0
+    for time, duration, item in timed:
+        if start is None:
+            start = time
+        due = _nearest((time - start) * rate)
+        while waiting and shown < due:
+            yield waiting[0]
+            shown += 1
+        waiting = [item]
+        end = max(_nearest((time - start + duration) * rate), due + 1)
+    while waiting and shown < end:
+        yield waiting[0]
+        shown += 1
+
+
+def guess_rate(times: Sequence[Fraction], tick: Fraction, declared: Fraction | None) -> Fraction:
+    """The constant rate that fits timestamps best.
+
+    Args:
+        times: When frames are shown, sorted, in seconds.
+        tick: The timestamps' own resolution in seconds.
+        declared: What the file says its average rate is, if it does.
+    """
+    if len(times) < 2 or times[-1] == times[0]:
+        return standard(declared) if declared else _FALLBACK
+    average = (len(times) - 1) / (times[-1] - times[0])
+    steps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    if steps[-1] - steps[0] <= 2 * tick:
+        # Constant: any rate that explains all timestamps to the tick will do.
+        slack = tick / (times[-1] - times[0])
+        for candidate in (declared, *STANDARD_RATES):
+            if candidate and abs(candidate / average - 1) <= slack:
+                return candidate
+        return min(average.limit_denominator(1001), _FASTEST)
+    middle = steps[len(steps) // 2]
+    typical = 1 / middle if middle > 0 else average
+    return standard(min(max(typical, average), _FASTEST))
+
+
+def standard(rate: Fraction) -> Fraction:
+    """The standard rate within 2 % of a rate, or the rate itself, simplified."""
+    nearest = min(STANDARD_RATES, key=lambda known: abs(known / rate - 1))
+    if abs(nearest / rate - 1) <= Fraction(2, 100):
+        return nearest
+    return rate.limit_denominator(1001)
+
+
+def _nearest(value: Fraction) -> int:
+    return math.floor(value + Fraction(1, 2))

@@ -1,0 +1,126 @@
+"""What can be turned into frames: a picture, a video, a folder of frames."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import av
+
+from masktalk.errors import MediaError
+from masktalk.media.color import Color
+from masktalk.media.convert import Layout
+from masktalk.types import Frame
+
+SourceKind = Literal["picture", "video", "folder"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused before it is decoded.
+
+    Attributes:
+        max_pixels: Largest width x height; the default is 8K UHD.
+        min_side: Smallest width and height in pixels.
+    """
+
+    max_pixels: int = 7680 * 4320
+    min_side: int = 16
+
+    def check(self, path: str | os.PathLike[str], width: int, height: int) -> None:
+        """Raise a MediaError if a picture of this size is refused."""
+        if width < self.min_side or height < self.min_side:
+            raise MediaError(
+                path,
+                f"is too small ({width}x{height} pixels)",
+                f"give one with at least {self.min_side} pixels on each side",
+            )
+        if width * height > self.max_pixels:
+            raise MediaError(
+                path,
+                f"is too large ({width}x{height} = {width * height / 1e6:.1f} megapixels)",
+                f"scale it down to at most {self.max_pixels / 1e6:.1f} megapixels",
+            )
+
+
+class Source(ABC):
+    """Frames that can be read again and again, upright and at a constant rate.
+
+    Attributes:
+        kind: ``picture``, ``video`` or ``folder``.
+        path: Where it came from.
+        width: Of the upright frames, in square pixels.
+        height: Of the upright frames.
+        rate: Frames per second, exact; None for a picture.
+        frame_count: Frames that ``frames`` yields.
+        has_alpha: Whether frames are RGBA.
+        color: How to write them as video again.
+        pixel_format: FFmpeg's name of what ``decoded_frames`` yields.
+        layout: How those become the upright frames.
+    """
+
+    kind: SourceKind
+    path: Path
+    width: int
+    height: int
+    rate: Fraction | None
+    frame_count: int
+    has_alpha: bool
+    color: Color
+    pixel_format: str
+    layout: Layout
+
+    @abstractmethod
+    def frames(self) -> Iterator[Frame]:
+        """Yield frame i at time i / rate, decoding as it goes.
+
+        Raises:
+            MediaError: The content turns out to be damaged.
+        """
+
+    def decoded_frames(self) -> Iterator[av.VideoFrame]:
+        """The same frames as the decoder gave them, neither converted nor turned."""
+        for frame in self.frames():
+            yield av.VideoFrame.from_ndarray(frame.pixels, self.pixel_format)
+
+    @abstractmethod
+    def digest(self) -> str:
+        """sha256 of the content, in hex: equal for equal bytes, whatever the name."""
+
+
+def open_source(
+    path: str | os.PathLike[str],
+    *,
+    rate: Fraction | None = None,
+    limits: Limits | None = None,
+) -> Source:
+    """Open a picture, a video or a folder of frames.
+
+    Args:
+        path: A local file or folder.
+        rate: Frames per second to deliver: a folder's own rate (default 25), or what a
+            video is resampled to (default its own); does nothing to a picture.
+        limits: What to refuse; None for the defaults.
+
+    Raises:
+        MediaError: It is missing, empty, damaged, too large, too small or of no known kind.
+    """
+    from masktalk.media.folder import FolderSource
+    from masktalk.media.local import checked_file
+    from masktalk.media.picture import PictureSource, is_still
+    from masktalk.media.video import VideoSource
+
+    if rate is not None and rate <= 0:
+        raise ValueError(f"a frame rate is positive, not {rate}")
+    limits = limits or Limits()
+    if os.path.isdir(path):
+        return FolderSource(Path(path), rate or Fraction(25), limits)
+    file = checked_file(path)
+    if is_still(file):
+        return PictureSource(file, limits)
+    return VideoSource(file, rate, limits)

@@ -1,0 +1,230 @@
+"""Writing a video with its sound, encoded once, complete or not at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+
+from masktalk.errors import EncoderError, MediaError, OutputError
+from masktalk.media.audio import open_sound
+from masktalk.media.color import Color
+from masktalk.media.convert import FromRgb
+from masktalk.media.encoders import CONTAINERS, Encoder, Quality, configure, pick_encoder
+from masktalk.media.output import PartFile, cannot_write
+from masktalk.media.soundtrack import Soundtrack
+from masktalk.types import Audio, FloatArray, Frame
+
+logger = logging.getLogger(__name__)
+
+_MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+
+
+@dataclass(frozen=True)
+class WriterOptions:
+    """How to write a video.
+
+    Attributes:
+        width: Of every frame, in pixels; an encoder that needs even sizes gets the last
+            column repeated.
+        height: Of every frame.
+        rate: Frames per second, exact.
+        color: Matrix, primaries, transfer and range to encode with and to tag.
+        has_alpha: Whether to keep transparency; needs ``.webm`` or ``.mov``.
+        encoder: By name; None for the best that can be opened.
+        crf: See ``Quality``.
+        preset: See ``Quality``.
+        overwrite: Whether an existing file is replaced.
+    """
+
+    width: int
+    height: int
+    rate: Fraction
+    color: Color = Color.PICTURE
+    has_alpha: bool = False
+    encoder: str | None = None
+    crf: float = 18.0
+    preset: str = "medium"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.width <= 0 or self.height <= 0 or self.rate <= 0:
+            raise ValueError(f"no video is {self.width}x{self.height} at {self.rate} fps")
+
+    @property
+    def quality(self) -> Quality:
+        """``crf`` and ``preset`` together."""
+        return Quality(self.crf, self.preset)
+
+
+class Writer:
+    """Frames in, a video file out; a context manager.
+
+    The file appears under its name when the block ends without an error; after an error,
+    nothing is left. Sound is written along with the frames and ends with them, to within
+    half a frame: longer sound is cut, shorter sound is filled with silence.
+
+    Args:
+        path: ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
+        options: See there.
+        soundtrack: A file with sound, or blocks of it, or None for a silent video.
+
+    Raises:
+        OutputError: The file cannot be written.
+        EncoderError: No encoder fits.
+        MediaError: The soundtrack cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        options: WriterOptions,
+        soundtrack: str | os.PathLike[str] | Iterable[Audio] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.options = options
+        self._soundtrack_source = soundtrack
+        self.encoder: Encoder = _encoder_for(self.path, options)
+        self._frames = 0
+
+    def __enter__(self) -> Writer:
+        with ExitStack() as stack:
+            self._part = PartFile(self.path, self.options.overwrite)
+            stack.callback(self._part.discard)
+            sound = self._open_soundtrack(stack)
+            try:
+                self._open(stack, sound)
+            except av.FFmpegError as error:
+                raise _failed(self.path, error) from error
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Append a frame; its own time is not looked at, frames follow one another.
+
+        Raises:
+            OutputError: The disk is full, or went away.
+            ValueError: The frame has another size than the options say.
+        """
+        options = self.options
+        if (frame.width, frame.height) != (options.width, options.height):
+            raise ValueError(
+                f"{frame.width}x{frame.height} frame for {options.width}x{options.height} video"
+            )
+        pixels = frame.pixels
+        if frame.has_alpha and not options.has_alpha:
+            pixels = pixels[:, :, :3]
+        picture = self._from_rgb(pixels)
+        picture.pts = self._frames
+        picture.time_base = 1 / options.rate
+        try:
+            self._container.mux(self._video.encode(picture))
+            self._frames += 1
+            if self._sound is not None:
+                self._sound.write_until(self._frames / options.rate)
+        except av.FFmpegError as error:
+            raise _failed(self.path, error) from error
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._stack:
+            if kind is not None:
+                self._part.discard()
+                return
+            if not self._frames:
+                raise OutputError(self.path, "no frames were made", "give longer speech")
+            self._finish()
+            self._part.commit()
+
+    def _finish(self) -> None:
+        rate = self.options.rate
+        try:
+            self._container.mux(self._video.encode(None))
+            if self._sound is not None:
+                self._sound.finish(self._frames / rate, 1 / (2 * rate))
+            self._container.close()
+        except av.FFmpegError as error:
+            raise _failed(self.path, error) from error
+
+    def _open_soundtrack(self, stack: ExitStack) -> tuple[Iterator[FloatArray], int, int] | None:
+        source = self._soundtrack_source
+        if source is None:
+            return None
+        if isinstance(source, (str, os.PathLike)):
+            sound = stack.enter_context(open_sound(source))
+            return sound.blocks(), sound.rate, sound.channels
+        blocks = iter(source)
+        first = next(blocks, None)
+        if first is None:
+            raise MediaError("soundtrack", "has 0 seconds of sound", "give some")
+        return (block.samples[:, None] for block in chain([first], blocks)), first.rate, 1
+
+    def _open(self, stack: ExitStack, sound: tuple[Iterator[FloatArray], int, int] | None) -> None:
+        options, encoder = self.options, self.encoder
+        muxer = _MUXERS[self.path.suffix.lower()]
+        self._container: Any = av.open(
+            f"file:{self._part.path}",
+            "w",
+            format=muxer,
+            container_options={"movflags": "+faststart"} if muxer in ("mp4", "mov") else {},
+        )
+        stack.callback(self._abandon)
+        color = options.color
+        if color.range == "full" and not encoder.full_range:
+            color = replace(color, range="limited")
+        pixel_format = _pixel_format(encoder, options.has_alpha)
+        odd = (options.width % 2, options.height % 2) if encoder.even else (0, 0)
+        size = (options.width + odd[0], options.height + odd[1])
+        self._from_rgb = FromRgb(color, pixel_format, size)
+        self._video: Any = self._container.add_stream(encoder.name, rate=options.rate)
+        context = self._video.codec_context
+        context.width, context.height = size
+        context.pix_fmt = pixel_format
+        context.time_base = 1 / options.rate
+        color.tag(context)
+        configure(context, encoder, options.quality, float(size[0] * size[1] * options.rate))
+        self._sound: Soundtrack | None = None
+        if sound is not None:
+            codec = "libopus" if muxer == "webm" else "aac"
+            self._sound = Soundtrack(self._container, codec, *sound)
+
+    def _abandon(self) -> None:
+        """Let go of a container whose file is complete, or removed already."""
+        try:
+            self._container.close()
+        except (av.FFmpegError, OSError) as error:
+            logger.debug("closing what was given up: %s", error)
+
+
+def _encoder_for(path: Path, options: WriterOptions) -> Encoder:
+    suffix = path.suffix.lower()
+    if suffix not in CONTAINERS:
+        raise OutputError(
+            path, f"{suffix or 'no suffix'} is no video format", f"use {', '.join(CONTAINERS)}"
+        )
+    if options.has_alpha and suffix not in (".webm", ".mov"):
+        raise EncoderError(path, f"{suffix} keeps no transparency", "use .webm or .mov")
+    return pick_encoder(suffix, options.has_alpha, options.encoder)
+
+
+def _pixel_format(encoder: Encoder, alpha: bool) -> str:
+    return encoder.pixel_format if alpha else encoder.pixel_format.replace("yuva", "yuv")
+
+
+def _failed(path: Path, error: av.FFmpegError) -> OutputError:
+    if isinstance(error, OSError) or error.errno:
+        return cannot_write(path, OSError(error.errno, error.strerror))
+    return OutputError(path, f"could not be encoded ({error})", "try another --encoder")
