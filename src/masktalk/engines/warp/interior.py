@@ -1,0 +1,216 @@
+"""The inside of a mouth, painted in a picture's own light: cavity, teeth, tongue.
+
+Everything is painted once, on small plates in mouth units (x right, y down from the
+closed lip line, 1 = the distance between the outer eye corners of an average face);
+a frame only places the plates. Tooth sizes are average adult crowns (Ash & Nelson,
+"Wheeler's Dental Anatomy"), laid along a round arch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from masktalk.engines.warp.style import Style
+from masktalk.types import FloatArray, UInt8Array
+
+#: Half width and half height of a plate in mouth units.
+PLATE_REACH = (0.34, 0.30)
+_ARCH_RADIUS = 0.245
+_UPPER_CROWNS = (0.095, 0.073, 0.082, 0.076, 0.074, 0.11)
+_LOWER_CROWNS = (0.060, 0.066, 0.075, 0.076, 0.078, 0.12)
+_UPPER_LENGTHS = (0.0, -0.010, -0.002, -0.012, -0.018, -0.024)
+#: Where the cutting edges stand below the closed lip line.
+UPPER_EDGE, LOWER_EDGE = 0.030, 0.018
+
+
+@dataclass(frozen=True, eq=False)
+class Plates:
+    """Painted once for an avatar.
+
+    Attributes:
+        upper: (h, w, 4) float32 premultiplied RGBA, colours 0..255, alpha 0..1: teeth
+            of the upper jaw.
+        lower: The same for lower teeth.
+        tongue: The same for the tongue.
+        cavity: (3,) colour of the depth.
+        scale: Plate pixels per mouth unit.
+        shade: How much the lips' shadow darkens what is inside, 0 for flat colours.
+        grain: Standard deviation of noise to add.
+    """
+
+    upper: FloatArray
+    lower: FloatArray
+    tongue: FloatArray
+    cavity: FloatArray
+    scale: float
+    shade: float
+    grain: float
+
+
+def paint_plates(style: Style, unit: float) -> Plates:
+    """Paint for a picture in which a mouth unit is ``unit`` pixels."""
+    scale = float(np.clip(unit * 1.25, 40.0, 420.0))
+    x, y = _plate_coordinates(scale)
+    white = style.white * (0.97 if style.flat > 0.5 else 0.86)
+    upper = _teeth(x, y - UPPER_EDGE, _UPPER_CROWNS, _UPPER_LENGTHS, white, style.flat)
+    lower = _teeth(
+        x, LOWER_EDGE - y, _LOWER_CROWNS, (0.0,) * len(_LOWER_CROWNS), white * 0.86, style.flat
+    )
+    soft = style.blur * scale / unit
+    plates = [_blurred(plate, soft) for plate in (upper, lower, _tongue(x, y, style))]
+    return Plates(
+        upper=plates[0],
+        lower=plates[1],
+        tongue=plates[2],
+        cavity=_cavity_colour(style),
+        scale=scale,
+        shade=1.0 - 0.85 * style.flat,
+        grain=style.grain,
+    )
+
+
+def _plate_coordinates(scale: float) -> tuple[FloatArray, FloatArray]:
+    half_width, half_height = (int(np.ceil(reach * scale)) for reach in PLATE_REACH)
+    across = np.arange(-half_width, half_width + 1, dtype=np.float32) / scale
+    down = np.arange(-half_height, half_height + 1, dtype=np.float32) / scale
+    x, y = np.meshgrid(across, down)
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+def _teeth(
+    x: FloatArray,
+    below: FloatArray,
+    crowns: tuple[float, ...],
+    lengths: tuple[float, ...],
+    white: FloatArray,
+    flat: float,
+) -> FloatArray:
+    """A row of teeth; ``below`` is how far past the cutting edge's line a point lies."""
+    turn = np.arcsin(np.clip(np.abs(x) / _ARCH_RADIUS, 0, 0.999))
+    along = _ARCH_RADIUS * turn
+    borders = np.concatenate([[0.0], np.cumsum(crowns)])
+    number = np.clip(np.searchsorted(borders, along, side="right") - 1, 0, len(crowns) - 1)
+    left, right = borders[number], borders[number + 1]
+    local = (2 * along - left - right) / (right - left)
+    edge = np.asarray(lengths)[number] - 0.05 * (x / _ARCH_RADIUS) ** 2
+    edge = edge - (1 - flat) * 0.012 * local**6
+    fine = 0.004
+    alpha = _step((edge - below) / fine) * _step((0.985 * _ARCH_RADIUS - np.abs(x)) / (3 * fine))
+    to_border = np.minimum(along - left, right - along)
+    gap = np.exp(-((to_border / 0.0055) ** 2)) * (along < borders[-1])
+    root = np.clip(-(below - edge) / 0.12, 0, 1)
+    light = (1 - 0.22 * (1 - flat) * gap) * (
+        1 - (1 - flat) * (0.10 * root + 0.05 * (1 - root) ** 6)
+    )
+    light = light * (1 - (1 - 0.6 * flat) * (1 - np.cos(turn)) * 0.75)
+    warm = white * np.array([1.0, 0.975, 0.92])
+    colour = (white + (warm - white) * (1 - flat) * 0.7)[None, None] * light[..., None]
+    return _premultiplied(colour, alpha)
+
+
+def _tongue(x: FloatArray, y: FloatArray, style: Style) -> FloatArray:
+    top = 0.012 + 0.06 * (x / 0.2) ** 2
+    alpha = _step((y - top) / 0.02) * _step((0.21 - np.abs(x)) / 0.03)
+    pink = 0.55 * style.lips + 0.45 * style.white * np.array([0.80, 0.46, 0.45])
+    groove = 1 - (1 - style.flat) * 0.16 * np.exp(-((x / 0.018) ** 2))
+    dome = 1 - (1 - style.flat) * 0.45 * np.clip(np.abs(x) / 0.21, 0, 1) ** 2
+    light = groove * dome * (0.78 + 0.06 * style.flat)
+    grey = pink.mean()
+    pink = grey + (pink - grey) * style.saturation
+    return _premultiplied(pink[None, None] * light[..., None], alpha)
+
+
+def _cavity_colour(style: Style) -> FloatArray:
+    deep = 0.20 * style.lips + np.array([14.0, 3.0, 4.0]) * style.saturation
+    bold = 0.42 * style.lips * np.array([1.0, 0.75, 0.75])
+    return np.asarray(deep + (bold - deep) * style.flat, np.float32)
+
+
+def _premultiplied(colour: FloatArray, alpha: FloatArray) -> FloatArray:
+    plate = np.empty((*alpha.shape, 4), np.float32)
+    plate[..., 3] = alpha
+    plate[..., :3] = np.clip(colour, 0, 255) * alpha[..., None]
+    return plate
+
+
+def _blurred(plate: FloatArray, sigma: float) -> FloatArray:
+    if sigma < 0.3:
+        return plate
+    return np.asarray(cv2.GaussianBlur(plate, (0, 0), sigma), np.float32)
+
+
+def _step(t: FloatArray) -> FloatArray:
+    return np.clip(t + 0.5, 0.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where plates lie in a box of the frame.
+
+    Attributes:
+        axes: (2, 2) box pixels per mouth unit, x and y of the mouth.
+        skull: (2,) box pixel of the closed lip line's middle.
+        jaw: (2,) box pixel it has moved to with the lower jaw.
+        tongue: (2,) the same for the tongue.
+    """
+
+    axes: FloatArray
+    skull: FloatArray
+    jaw: FloatArray
+    tongue: FloatArray
+
+
+def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: float) -> FloatArray:
+    """(h, w, 3) float32 colours of the inside, to be shown where ``opening`` is above 0.
+
+    Args:
+        plates: What was painted.
+        place: Where it lies.
+        opening: (h, w) 0..1, how much of each pixel lies between the lips.
+        unit: Pixels per mouth unit.
+    """
+    height, width = opening.shape
+    inside = np.empty((height, width, 3), np.float32)
+    inside[:] = plates.cavity
+    parts = ((plates.tongue, place.tongue), (plates.lower, place.jaw), (plates.upper, place.skull))
+    for plate, origin in parts:
+        layer = _placed(plate, plates.scale, place.axes, origin, (width, height))
+        inside *= 1.0 - layer[..., 3:]
+        inside += layer[..., :3]
+    if plates.shade > 0:
+        inside *= _occlusion(opening, unit, plates.shade)[..., None]
+    return inside
+
+
+def _placed(
+    plate: FloatArray, scale: float, axes: FloatArray, origin: FloatArray, size: tuple[int, int]
+) -> FloatArray:
+    matrix = np.empty((2, 3), np.float64)
+    matrix[:, :2] = axes / scale
+    centre = np.array([(plate.shape[1] - 1) / 2, (plate.shape[0] - 1) / 2])
+    matrix[:, 2] = origin - matrix[:, :2] @ centre
+    return np.asarray(cv2.warpAffine(plate, matrix, size, flags=cv2.INTER_LINEAR), np.float32)
+
+
+def _occlusion(opening: FloatArray, unit: float, strength: float) -> FloatArray:
+    """Less light reaches what lies close under the lips and deep in the corners."""
+    sigma = max(0.035 * unit, 0.8)
+    around = cv2.GaussianBlur(opening, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    light = 0.30 + 0.70 * np.clip(around * 1.15, 0, 1)
+    return np.asarray(1 - strength * (1 - light), np.float32)
+
+
+def grain_for(shape: tuple[int, int], deviation: float) -> FloatArray:
+    """(h, w, 1) the same noise every time, so that a still mouth stays still."""
+    noise = np.random.default_rng(7).standard_normal((*shape, 1)).astype(np.float32)
+    return noise * np.float32(deviation)
+
+
+def blend(below: UInt8Array, inside: FloatArray, opening: FloatArray) -> UInt8Array:
+    """(h, w, 3) the inside laid over lips where the mouth is open."""
+    weight = opening[..., None]
+    mixed = below + (inside - below) * weight
+    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,145 @@
+"""What a mouth's inside must look like to belong in a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from masktalk.engines.warp.topology import EYE_ENDS, LOWER_LIDS, UPPER_LIDS
+from masktalk.types import FloatArray, UInt8Array
+
+_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+_CHEEKS = (50, 101, 118, 119, 205, 280, 330, 347, 348, 425)
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """Colours are RGB, 0 to 255.
+
+    Attributes:
+        lips: The lips' colour.
+        skin: The cheeks' colour.
+        white: What a white thing would look like in this light.
+        blur: Standard deviation in pixels that a sharp edge is blurred by.
+        grain: Standard deviation of the picture's noise.
+        flat: 1 for flat colours (a cartoon), 0 for shaded ones.
+        saturation: 0 for a grey picture, 1 for a coloured one.
+        light: (2,) towards the light along the picture's x and y, at most 1 long.
+    """
+
+    lips: FloatArray
+    skin: FloatArray
+    white: FloatArray
+    blur: float
+    grain: float
+    flat: float
+    saturation: float
+    light: FloatArray
+
+
+def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
+    """Look at a face: (H, W, 3|4) picture, (478, 3) mesh in its pixels."""
+    rgb = np.ascontiguousarray(pixels[..., :3])
+    points = mesh[:, :2]
+    unit = float(np.linalg.norm(points[263] - points[33]))
+    lips = _mean_colour(rgb, points[list(_LIPS)])
+    cheeks = np.stack([_at(rgb, points[index], unit * 0.04) for index in _CHEEKS])
+    skin = np.median(cheeks, axis=0).astype(np.float32)
+    bright = cheeks[cheeks.sum(axis=1).argsort()[-3:]].mean(axis=0)
+    white = _white(rgb, points, bright.astype(np.float32))
+    face = _crop(rgb, points)
+    chroma = float(np.ptp(cheeks.mean(axis=0)) + np.ptp(lips)) / 2
+    return Style(
+        lips=lips,
+        skin=skin,
+        white=white,
+        blur=_blur(face),
+        grain=_grain(face),
+        flat=_flatness(face),
+        saturation=float(np.clip(chroma / 40.0, 0.0, 1.0)),
+        light=_light(face),
+    )
+
+
+def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArray:
+    """The eyes' white is the one white thing a face has; the skin bounds what it may be."""
+    samples = [bright]
+    for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
+        ring = points[[*upper, *reversed(lower)]]
+        if np.ptp(ring[:, 1]) < 4:
+            continue
+        mask = np.zeros(rgb.shape[:2], np.uint8)
+        cv2.fillPoly(mask, [np.round(ring).astype(np.int32)], 1)
+        inside = rgb[mask > 0]
+        if len(inside) >= 12:
+            order = inside.astype(np.float32).sum(axis=1).argsort()
+            samples.append(inside[order[int(0.85 * len(order)) :]].mean(axis=0))
+    brightest = max(samples, key=lambda colour: float(np.sum(colour)))
+    light = float(max(np.mean(brightest), 1.15 * np.mean(bright)))
+    # Half of the light's tint stays: enamel takes it on, skin's own colour is not light's.
+    tint = brightest / max(float(np.mean(brightest)), 1.0)
+    return np.clip(light * (0.5 + 0.5 * tint), 0, 250).astype(np.float32)
+
+
+def _mean_colour(rgb: UInt8Array, outline: FloatArray) -> FloatArray:
+    mask = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 1)
+    if not mask.any():
+        return np.array([150, 90, 85], np.float32)
+    return np.asarray(np.median(rgb[mask > 0], axis=0), np.float32)
+
+
+def _at(rgb: UInt8Array, point: FloatArray, radius: float) -> FloatArray:
+    r = max(int(radius), 1)
+    x = int(np.clip(point[0], r, rgb.shape[1] - r - 1))
+    y = int(np.clip(point[1], r, rgb.shape[0] - r - 1))
+    near = rgb[y - r : y + r + 1, x - r : x + r + 1].reshape(-1, 3)
+    return np.asarray(near.mean(axis=0), np.float32)
+
+
+def _crop(rgb: UInt8Array, points: FloatArray) -> UInt8Array:
+    height, width = rgb.shape[:2]
+    x0, y0 = np.clip(points.min(axis=0).astype(int), 0, [width - 16, height - 16])
+    x1, y1 = np.clip(points.max(axis=0).astype(int), [16, 16], [width, height])
+    return rgb[y0 : max(y1, y0 + 16), x0 : max(x1, x0 + 16)]
+
+
+def _blur(face: UInt8Array) -> float:
+    """From the steepest edges: a step blurred by s has a slope of height / (s sqrt(2 pi))."""
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    across = np.abs(cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8))
+    local = cv2.dilate(grey, np.ones((1, 9))) - cv2.erode(grey, np.ones((1, 9)))
+    strong = local > max(30.0, float(np.percentile(local, 97)))
+    if not strong.any():
+        return 1.5
+    slope = float(np.percentile(across[strong] / local[strong], 90))
+    return float(np.clip(1.0 / (slope * np.sqrt(2 * np.pi) + 1e-6), 0.5, 6.0))
+
+
+def _grain(face: UInt8Array) -> float:
+    """Robust noise from the diagonal second difference (Immerkaer, CVIU 1996)."""
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    laplace = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    response = np.abs(cv2.filter2D(grey, cv2.CV_32F, laplace))
+    return float(np.clip(np.median(response) / (6 * 0.6745), 0.0, 8.0))
+
+
+def _flatness(face: UInt8Array) -> float:
+    """Share of the face whose surroundings hardly change, against what shading leaves."""
+    small = cv2.resize(face, (96, 96), interpolation=cv2.INTER_AREA).astype(np.float32)
+    spread = cv2.dilate(small, np.ones((3, 3))) - cv2.erode(small, np.ones((3, 3)))
+    still = float((spread.max(axis=2) < 2.5).mean())
+    return float(np.clip((still - 0.25) / 0.2, 0.0, 1.0))
+
+
+def _light(face: UInt8Array) -> FloatArray:
+    """From which side a face is brighter; from above when it cannot be told."""
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    small = cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA)
+    small = (small - small.mean()) / max(float(small.std()), 8.0)
+    ramp = np.linspace(-1, 1, 16, dtype=np.float32)
+    seen = np.array([(small * ramp).mean(), (small * ramp[:, None]).mean()])
+    light = 1.2 * seen + np.array([0.0, -0.7])
+    return np.asarray(light / max(float(np.linalg.norm(light)), 1.0), np.float32)
