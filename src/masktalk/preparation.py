@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from masktalk.avatar import (
     FACES_NAME,
-    FRAMES_STEM,
     Avatar,
     FaceTrack,
     Manifest,
@@ -105,16 +105,16 @@ def prepare(
         return _open_prepared(source, folder, options)
     if options.points is not None:
         read_points(options.points)
-    with open_source(source, rate=options.rate) as opened:
-        record = SourceRecord(name=source.name, kind=opened.kind, digest=opened.digest())
-        target = Path(folder) if folder is not None else _cache_folder(record, options)
-        kept = _keep(target, record, options)
-        if kept is not None:
-            return kept
-        with _built_beside(target) as building:
-            _build(building, opened, record, options, progress)
-        if folder is None:
-            _prune(target.parent)
+    opened = open_source(source, rate=options.rate)
+    record = SourceRecord(name=source.name, kind=opened.kind, digest=opened.digest())
+    target = Path(folder) if folder is not None else _cache_folder(record, options)
+    kept = _keep(target, record, options)
+    if kept is not None:
+        return kept
+    with _built_beside(target) as building:
+        _build(building, opened, record, options, progress)
+    if folder is None:
+        _prune(target.parent)
     return Avatar(target)
 
 
@@ -185,31 +185,28 @@ def _build(
     options: PrepareOptions,
     progress: Progress,
 ) -> None:
-    store = FrameStore.create(folder, FRAMES_STEM, source, progress)
-    try:
-        found = list(_locate_all(source, store, options, progress))
+    with FrameStore.create(folder, source, partial(progress, "storing")) as store:
+        found = list(_locate_all(store, options, progress))
         _require_face(source.path, found)
         FaceTrack.write(folder / FACES_NAME, found)
         names = [path.name for path in folder.iterdir() if path.is_file()]
         Manifest(
             source=record,
             options=_stamp(options),
-            width=source.width,
-            height=source.height,
-            rate=store.rate,
+            width=store.width,
+            height=store.height,
+            rate=store.rate or PICTURE_FRAME_RATE,
             frame_count=store.frame_count,
-            has_alpha=source.has_alpha,
+            has_alpha=store.has_alpha,
             mouth=_mouth(options, found),
             files={name: file_digest(folder / name) for name in sorted(names)},
         ).sealed().write(folder)
-    finally:
-        store.close()
 
 
 def _locate_all(
-    source: Source, store: FrameStore, options: PrepareOptions, progress: Progress
+    store: FrameStore, options: PrepareOptions, progress: Progress
 ) -> Iterator[Face | None]:
-    faces = track(_stored(store), store.rate, locate_options(options))
+    faces = track(_stored(store), store.rate or PICTURE_FRAME_RATE, locate_options(options))
     for done, face in enumerate(faces, start=1):
         progress("locating", done, store.frame_count)
         yield face

@@ -2,7 +2,6 @@
 
 from masktalk.avatar.bundle import (
     FACES_NAME,
-    FRAMES_STEM,
     OVERLAY_NAME,
     Avatar,
     file_digest,
@@ -14,7 +13,6 @@ from masktalk.avatar.manifest import Manifest, MouthMode, SourceRecord
 
 __all__ = [
     "FACES_NAME",
-    "FRAMES_STEM",
     "OVERLAY_NAME",
     "Avatar",
     "FaceTrack",

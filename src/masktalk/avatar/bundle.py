@@ -20,7 +20,6 @@ from masktalk.media import FrameStore
 from masktalk.types import Frame
 
 FACES_NAME = "faces.npz"
-FRAMES_STEM = "frames"
 OVERLAY_NAME = "overlay.png"
 
 
@@ -43,7 +42,7 @@ class Avatar:
             raise BundleError(
                 folder, f"{len(self.faces)} faces for {self.frame_count} frames", "prepare again"
             )
-        self._store = FrameStore.open(folder, FRAMES_STEM)
+        self._store = FrameStore.open(folder)
 
     def _check_files(self) -> None:
         for name, digest in self.manifest.files.items():

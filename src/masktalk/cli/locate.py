@@ -41,12 +41,12 @@ def locate_source(source: Path, options: PrepareOptions, progress: Progress) -> 
     from masktalk.media import open_source
     from masktalk.preparation import PICTURE_FRAME_RATE, locate_options
 
-    with open_source(source, rate=options.rate) as opened:
-        faces = track(opened.frames(), opened.rate or PICTURE_FRAME_RATE, locate_options(options))
-        frames = []
-        for face in faces:
-            frames.append(None if face is None else _record(face))
-            progress(f"locating {source.name}", len(frames), opened.frame_count)
+    opened = open_source(source, rate=options.rate)
+    faces = track(opened.frames(), opened.rate or PICTURE_FRAME_RATE, locate_options(options))
+    frames = []
+    for face in faces:
+        frames.append(None if face is None else _record(face))
+        progress(f"locating {source.name}", len(frames), opened.frame_count)
     return {"source": str(source), "frames": frames}
 
 
