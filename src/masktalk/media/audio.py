@@ -149,9 +149,8 @@ def resampled(blocks: Iterator[FloatArray], source: int, target: int) -> Iterato
             yield _bounded(out, channels)
     if resampler is None:
         return
-    rest = _bounded(
-        resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True), channels
-    )
+    nothing = np.zeros((0, channels), np.float32)
+    rest = _bounded(resampler.resample_chunk(nothing, last=True), channels)
     missing = round(Fraction(taken * target, source)) - given
     if missing > len(rest):
         rest = np.concatenate([rest, np.zeros((missing - len(rest), channels), np.float32)])

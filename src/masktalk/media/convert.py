@@ -34,7 +34,8 @@ class Orientation:
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Orientation:
         """Read the display matrix (ISO/IEC 14496-12, 8.5.2) that comes with a frame."""
-        for side in frame.side_data:
+        sides: Any = frame.side_data
+        for side in sides:
             if side.type.name == "DISPLAYMATRIX":
                 return cls.from_matrix(np.frombuffer(bytes(side), np.int32))
         return cls()
@@ -113,8 +114,8 @@ class ToRgb:
             dst_color_range=_FULL,
             interpolation=_EXACT,
         )
-        pixels = self._layout.orientation.apply(converted.to_ndarray())
-        return np.ascontiguousarray(pixels, np.uint8)
+        pixels = np.asarray(converted.to_ndarray(), np.uint8)
+        return np.ascontiguousarray(self._layout.orientation.apply(pixels))
 
 
 class FromRgb:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 import av
 
@@ -202,7 +203,7 @@ def refusal(name: str) -> str | None:
     if name not in av.codecs_available:
         return "this FFmpeg was built without it"
     try:
-        context = av.CodecContext.create(name, "w")
+        context: Any = av.CodecContext.create(name, "w")
         context.width, context.height = 256, 256
         context.pix_fmt = encoder.pixel_format
         context.framerate = 25
@@ -217,13 +218,11 @@ def refusal(name: str) -> str | None:
     return None if packets else "it gave no output"
 
 
-def configure(
-    context: av.VideoCodecContext, encoder: Encoder, quality: Quality, pixels: float
-) -> None:
+def configure(context: Any, encoder: Encoder, quality: Quality, pixels: float) -> None:
     """Set an encoder's own settings on a context that is not open yet.
 
     Args:
-        context: To be opened for writing.
+        context: A PyAV video codec context, to be opened for writing.
         encoder: Which one it is.
         quality: What is asked of it.
         pixels: Pixels per second.

@@ -17,8 +17,9 @@ from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame
 
 _SUFFIXES = frozenset(
-    [".png", ".jpg", ".jpeg", ".jpe", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm", ".tga", ".jp2", ".avif", ".exr", ".hdr"]
-)  # fmt: skip
+    {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"}
+    | {".pnm", ".tga", ".jp2", ".avif", ".exr", ".hdr"}
+)
 
 
 class FolderSource(Source):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ def guess_rate(times: Sequence[Fraction], tick: Fraction, declared: Fraction | N
     if len(times) < 2 or times[-1] == times[0]:
         return standard(declared) if declared else _FALLBACK
     average = (len(times) - 1) / (times[-1] - times[0])
-    steps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    steps = sorted(b - a for a, b in pairwise(times))
     if steps[-1] - steps[0] <= 2 * tick:
         # Constant: any rate that explains all timestamps to the tick will do.
         slack = tick / (times[-1] - times[0])

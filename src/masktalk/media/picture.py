@@ -8,9 +8,11 @@ import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from masktalk.errors import MediaError
@@ -141,15 +143,15 @@ def _from_opencv(path: Path, limits: Limits) -> UInt8Array:
     return np.asarray(cv2.cvtColor(eight, order), np.uint8)
 
 
-def _to_eight_bits(values: np.ndarray) -> UInt8Array:  # type: ignore[type-arg]
+def _to_eight_bits(values: npt.NDArray[Any]) -> UInt8Array:
     if values.dtype == np.uint8:
-        return values
+        return np.asarray(values, np.uint8)
     if values.dtype == bool:
-        return values.astype(np.uint8) * np.uint8(255)
+        return np.asarray(values * 255, np.uint8)
     top = 65535.0
     if np.issubdtype(values.dtype, np.floating):
         finite = np.nan_to_num(values, posinf=1.0, neginf=0.0)
         top = 1.0 if float(finite.max(initial=0.0)) <= 1.0 else 255.0
         values = finite
     scaled = values.astype(np.float64) * (255.0 / top)
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)

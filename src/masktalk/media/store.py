@@ -263,7 +263,7 @@ def _opens(codec: str, pixel_format: str) -> bool:
     if codec not in av.codecs_available:
         return False
     try:
-        context = av.CodecContext.create(codec, "w")
+        context: Any = av.CodecContext.create(codec, "w")
         context.width, context.height, context.pix_fmt = 64, 64, pixel_format
         context.framerate, context.options = 25, dict(_X264_LOSSLESS)
         context.open()
@@ -337,7 +337,7 @@ class _VideoReader:
             raise BundleError(path, f"is damaged ({error})", "prepare the avatar again") from error
         # Frame threads would decode into the next group only to throw it away.
         self._stream.codec_context.thread_type = "SLICE"
-        self._decoder: Iterator[av.VideoFrame] = iter(())
+        self._decoder: Iterator[Any] = iter(())
         self._at = -1
 
     def pixels(self, index: int) -> UInt8Array:

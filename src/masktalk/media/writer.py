@@ -190,7 +190,7 @@ class Writer:
         size = (options.width + odd[0], options.height + odd[1])
         self._from_rgb = FromRgb(color, pixel_format, size)
         self._video: Any = self._container.add_stream(encoder.name, rate=options.rate)
-        context = self._video.codec_context
+        context: Any = self._video.codec_context
         context.width, context.height = size
         context.pix_fmt = pixel_format
         context.time_base = 1 / options.rate
