@@ -63,8 +63,7 @@ def read_background(value: str) -> Background:
     if Path(value).is_file():
         from masktalk.media import open_source
 
-        with open_source(Path(value)) as source:
-            pixels = next(iter(source.frames())).pixels
+        pixels = next(iter(open_source(Path(value)).frames())).pixels
         return Background(np.ascontiguousarray(pixels[..., :3]))
     try:
         colour = ImageColor.getrgb(value)

@@ -61,5 +61,5 @@ def track_mouth(path: str | os.PathLike[str]) -> MouthTrack:
     """
     from masktalk.media import open_source
 
-    with open_source(Path(path)) as source:
-        return MouthTrack(tuple(measure for _, _, measure in follow_mouth(source.frames())))
+    frames = open_source(Path(path)).frames()
+    return MouthTrack(tuple(measures for _, _, measures in follow_mouth(frames)))

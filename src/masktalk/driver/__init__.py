@@ -1,0 +1,13 @@
+"""Borrowed mouths: any talking video, or another engine's, drives the avatar."""
+
+from masktalk.driver.borrowed import EngineArticulator, VideoArticulator
+from masktalk.driver.calibration import Calibration
+from masktalk.driver.options import DriverOptions, make_driver
+
+__all__ = [
+    "Calibration",
+    "DriverOptions",
+    "EngineArticulator",
+    "VideoArticulator",
+    "make_driver",
+]

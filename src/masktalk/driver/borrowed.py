@@ -1,0 +1,116 @@
+"""Articulators that borrow a mouth: from a video, or from another engine's result."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import TypeAlias
+
+from masktalk.driver.calibration import Calibration
+from masktalk.driver.lockstep import Lockstep
+from masktalk.driver.stream import STILL_WINDOW, MouthStream
+from masktalk.faces.follow import follow_mouth
+from masktalk.faces.measures import MouthMeasures
+from masktalk.types import Articulation, Audio, Frame
+
+FrameMaker: TypeAlias = Callable[[Iterator[Audio]], Iterator[Frame]]
+
+# The range of a driver's mouth is taken from so much of it before the first step.
+_CALIBRATED_ON = Fraction(60)
+
+
+class VideoArticulator:
+    """The mouth of a talking video, whatever sound is pushed.
+
+    The sound only says how far to go: a step at time t is what the driver's mouth does
+    at t on its own clock. After the driver's end the mouth rests.
+
+    Args:
+        frames: The driver's, in order; asked for as they are needed.
+        calibration: Where to learn the range of its mouth.
+    """
+
+    def __init__(self, frames: Iterable[Frame], calibration: Calibration) -> None:
+        self._measures = _calibrated(measured(frames), calibration)
+        self._stream = MouthStream(calibration, learn=False)
+        self._newest = Fraction(-1)
+
+    @property
+    def lookahead(self) -> Fraction:
+        return Fraction(0)
+
+    def push(self, audio: Audio) -> Articulation:
+        while self._newest < audio.end + STILL_WINDOW:
+            measures = next(self._measures, None)
+            if measures is None:
+                self._stream.finish()
+                break
+            self._newest = measures.time
+            self._stream.push(measures)
+        return self._stream.take(audio.end)
+
+    def flush(self) -> Articulation:
+        return self._stream.take(Fraction(0))
+
+
+class EngineArticulator:
+    """The mouth that another engine gives a placeholder face, as the sound comes in.
+
+    Args:
+        make_frames: Given the sound as it comes in, yields the placeholder's frames.
+        lookahead: Seconds of sound that engine hears ahead.
+        calibration: Where to learn the range of its mouth.
+    """
+
+    def __init__(
+        self,
+        make_frames: FrameMaker,
+        lookahead: Fraction,
+        calibration: Calibration,
+    ) -> None:
+        self._lookahead = lookahead + STILL_WINDOW
+        self._stream = MouthStream(calibration, learn=True)
+        self._steps: Lockstep[Audio, MouthMeasures] = Lockstep(
+            lambda blocks: measured(make_frames(blocks))
+        )
+        self._end = Fraction(0)
+
+    @property
+    def lookahead(self) -> Fraction:
+        return self._lookahead
+
+    def push(self, audio: Audio) -> Articulation:
+        self._end = audio.end
+        for measures in self._steps.send(audio):
+            self._stream.push(measures)
+        return self._stream.take(self._end)
+
+    def flush(self) -> Articulation:
+        for measures in self._steps.finish():
+            self._stream.push(measures)
+        self._stream.finish()
+        return self._stream.take(self._end)
+
+    def close(self) -> None:
+        """Stop the other engine before its end."""
+        self._steps.close()
+
+
+def measured(frames: Iterable[Frame]) -> Iterator[MouthMeasures]:
+    """The mouth of each frame."""
+    for _, _, measures in follow_mouth(frames):
+        yield measures
+
+
+def _calibrated(
+    measures: Iterator[MouthMeasures], calibration: Calibration
+) -> Iterator[MouthMeasures]:
+    """The same measures; the calibration has seen the first minute before the first comes."""
+    kept = []
+    for record in measures:
+        calibration.observe(record)
+        kept.append(record)
+        if record.time >= _CALIBRATED_ON:
+            break
+    yield from itertools.chain(kept, measures)

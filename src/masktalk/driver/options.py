@@ -1,0 +1,86 @@
+"""Which mouth to borrow, and how it is had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from masktalk.avatar import Avatar
+from masktalk.driver.borrowed import EngineArticulator, VideoArticulator
+from masktalk.driver.calibration import Calibration
+from masktalk.engines import Articulator
+from masktalk.engines.base import engine_class
+from masktalk.errors import InputError, OptionError
+from masktalk.faces.measures import measure_mouth
+from masktalk.media import open_source
+from masktalk.preparation import prepare
+from masktalk.rendering import RenderOptions, frames
+from masktalk.speech.gestures import REST_WIDTH
+from masktalk.types import Audio, Frame
+
+
+@dataclass(frozen=True)
+class DriverOptions:
+    """Whose mouth drives the avatar: a video's, or one that an engine gives a face.
+
+    Attributes:
+        video: A talking video.
+        engine: Name of an engine that makes a placeholder speak.
+        face: The placeholder: a picture of a human face, or its prepared avatar.
+        engine_options: That engine's own options by name.
+    """
+
+    video: Path | None = None
+    engine: str | None = None
+    face: Path | None = None
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.video is not None and (self.engine or self.face):
+            raise OptionError("--driver", "does not go with --driver-engine", "give one of them")
+        if (self.engine is None) != (self.face is None):
+            given, missing = ("--driver-engine", "--driver-face")
+            if self.engine is None:
+                given, missing = missing, given
+            raise OptionError(given, f"needs {missing}", "give both or neither")
+
+    @property
+    def is_set(self) -> bool:
+        return self.video is not None or self.engine is not None
+
+
+def make_driver(options: DriverOptions, avatar: Avatar) -> Articulator | None:
+    """The articulator that borrows the driver's mouth for ``avatar``; None when none is set.
+
+    Raises:
+        MediaError: The driver cannot be read.
+        InputError: The driver is not a video.
+        OptionError: There is no such engine.
+        NoFaceError: The placeholder has no face.
+    """
+    calibration = Calibration(_mouth_width(avatar))
+    if options.video is not None:
+        source = open_source(options.video)
+        if source.kind == "picture":
+            raise InputError(options.video, "is a picture and cannot drive", "give a talking video")
+        return VideoArticulator(source.frames(), calibration)
+    if options.engine is None or options.face is None:
+        return None
+    lookahead = engine_class(options.engine).capabilities.lookahead
+    rendering = RenderOptions(engine=options.engine, engine_options=options.engine_options)
+    placeholder = prepare(options.face)
+
+    def make_frames(blocks: Iterator[Audio]) -> Iterator[Frame]:
+        return frames(placeholder, blocks, rendering)
+
+    return EngineArticulator(make_frames, lookahead, calibration)
+
+
+def _mouth_width(avatar: Avatar) -> float:
+    """The avatar's mouth width in eye distances; an average one where it is covered."""
+    face = next((face for face in avatar.faces if face is not None), None)
+    if face is None or face.mouth_state == "covered":
+        return REST_WIDTH
+    return measure_mouth(face).width
