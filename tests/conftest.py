@@ -1,4 +1,4 @@
-"""Material that many tests share, made here: drawn faces, a short video, a few seconds of speech."""
+"""Material that many tests share, made here: drawn faces, a short video, some speech."""
 
 import os
 from fractions import Fraction
@@ -19,10 +19,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def pytest_collection_modifyitems(items):
     """Tests that measure on material beside the checkout skip where there is none."""
     for item in items:
-        if any(item.iter_markers("shared")) or any(item.iter_markers("golden")):
-            if not SHARED.is_dir():
-                item.add_marker(pytest.mark.skip(reason="no ../shared beside the checkout"))
-        if any(item.iter_markers("gpu")):
+        marks = {mark.name for mark in item.iter_markers()}
+        if marks & {"shared", "golden"} and not SHARED.is_dir():
+            item.add_marker(pytest.mark.skip(reason="no ../shared beside the checkout"))
+        if "gpu" in marks:
             _gate_gpu(item)
 
 

@@ -12,6 +12,7 @@ import masktalk
 PACKAGE = Path(masktalk.__file__).parent
 
 LAYERS = {
+    "__main__": 6,
     "types": 0,
     "errors": 0,
     "media": 1,

@@ -1,4 +1,4 @@
-"""Avatars: prepared once, made anew when something changed, and never trusted when tampered with."""
+"""Avatars: prepared once, made anew when something changed, refused when tampered with."""
 
 import json
 import shutil
@@ -107,7 +107,7 @@ def test_a_changed_file_is_refused(folder, name):
 
 def test_a_missing_file_is_refused(folder):
     (folder / "faces.npz").unlink()
-    with pytest.raises(BundleError, match="faces.npz is missing"):
+    with pytest.raises(BundleError, match=r"faces\.npz is missing"):
         Avatar(folder)
 
 
