@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
@@ -45,12 +45,19 @@ class Speech:
         rate: Frames per second to make.
         begin: Where on the avatar's own clock the first frame lies, in seconds.
         articulator: What turns the sound into articulation; None for the engine's own.
+        wanted: Asked before frame i is made; when it says no, the engine yields None and
+            saves the work, because nobody will see that frame. None wants them all.
     """
 
     blocks: Iterable[Audio]
     rate: Fraction
     begin: Fraction = Fraction(0)
     articulator: Articulator | None = None
+    wanted: Callable[[int], bool] | None = None
+
+    def wants(self, step: int) -> bool:
+        """Whether anybody will see frame ``step``."""
+        return self.wanted is None or self.wanted(step)
 
 
 @dataclass(frozen=True)
