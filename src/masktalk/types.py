@@ -84,6 +84,26 @@ class Frame:
     def has_alpha(self) -> bool:
         return bool(self.pixels.shape[2] == 4)
 
+    def at(self, time: Fraction) -> Frame:
+        """The same picture at another time."""
+        return Frame(self.pixels, time)
+
+    def region(self, left: int, top: int, right: int, bottom: int) -> UInt8Array:
+        """(bottom - top, right - left, 3|4) pixels of a rectangle inside the frame.
+
+        Not to be written to. Cheaper than ``pixels`` on frames that come from an avatar.
+        """
+        return self.pixels[top:bottom, left:right]
+
+    def with_region(self, left: int, top: int, pixels: UInt8Array) -> Frame:
+        """The frame with (h, w, 3|4) pixels in place of a rectangle inside it.
+
+        Cheaper than changing a copy of ``pixels`` on frames that come from an avatar.
+        """
+        changed = self.pixels.copy()
+        changed[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+        return Frame(changed, self.time)
+
 
 @dataclass(frozen=True, eq=False)
 class Audio:
@@ -279,5 +299,3 @@ class Patch:
             raise ValueError(f"a patch is (h, w, 4) uint8, not {shape} {self.pixels.dtype}")
         if self.matte is not None and self.matte.shape != shape[:2]:
             raise ValueError(f"a matte is {shape[:2]}, not {self.matte.shape}")
-
-
