@@ -97,25 +97,29 @@ class ToRgb:
     """
 
     def __init__(self, color: Color, layout: Layout, alpha: bool) -> None:
-        self._color = color
-        self._layout = layout
-        self._format = "rgba" if alpha else "rgb24"
+        self.color = color
+        self.layout = layout
+        self.alpha = alpha
         self._reformatter = VideoReformatter()
 
+    def sized(self, width: int, height: int) -> ToRgb:
+        """The same conversion for a cut of the frame."""
+        return ToRgb(self.color, Layout((width, height)), self.alpha)
+
     def __call__(self, frame: av.VideoFrame) -> UInt8Array:
-        width, height = self._layout.size
+        width, height = self.layout.size
         converted = self._reformatter.reformat(
             frame,
             width=width,
             height=height,
-            format=self._format,
-            src_colorspace=None if is_rgb(frame.format) else self._color.swscale_matrix,
-            src_color_range=_FULL if is_rgb(frame.format) else self._color.swscale_range,
+            format="rgba" if self.alpha else "rgb24",
+            src_colorspace=None if is_rgb(frame.format) else self.color.swscale_matrix,
+            src_color_range=_FULL if is_rgb(frame.format) else self.color.swscale_range,
             dst_color_range=_FULL,
             interpolation=_EXACT,
         )
         pixels = np.asarray(converted.to_ndarray(), np.uint8)
-        return np.ascontiguousarray(self._layout.orientation.apply(pixels))
+        return np.ascontiguousarray(self.layout.orientation.apply(pixels))
 
 
 class FromRgb:
@@ -129,13 +133,24 @@ class FromRgb:
     """
 
     def __init__(self, color: Color, pixel_format: str, size: tuple[int, int]) -> None:
-        self._color = color
-        self._format = pixel_format
-        self._size = size
+        self.color = color
+        self.pixel_format = pixel_format
+        self.size = size
         self._reformatter = VideoReformatter()
 
+    def sized(self, width: int, height: int) -> FromRgb:
+        """The same conversion for a cut of the frame."""
+        return FromRgb(self.color, self.pixel_format, (width, height))
+
+    def reads(self, color: Color) -> bool:
+        """Whether numbers that mean ``color`` can be written without conversion."""
+        return (color.swscale_matrix, color.swscale_range) == (
+            self.color.swscale_matrix,
+            self.color.swscale_range,
+        )
+
     def __call__(self, pixels: UInt8Array) -> av.VideoFrame:
-        width, height = self._size
+        width, height = self.size
         extra = height - pixels.shape[0], width - pixels.shape[1]
         if any(extra):
             pixels = np.pad(pixels, ((0, extra[0]), (0, extra[1]), (0, 0)), mode="edge")
@@ -144,11 +159,11 @@ class FromRgb:
         )
         converted = self._reformatter.reformat(
             source,
-            format=self._format,
-            dst_colorspace=self._color.swscale_matrix,
+            format=self.pixel_format,
+            dst_colorspace=self.color.swscale_matrix,
             src_color_range=_FULL,
-            dst_color_range=self._color.swscale_range,
+            dst_color_range=self.color.swscale_range,
             interpolation=_EXACT,
         )
-        self._color.tag(converted)
+        self.color.tag(converted)
         return converted

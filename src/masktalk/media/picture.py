@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
 from masktalk.media.convert import Layout
+from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local import checked_file, file_digest
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame, UInt8Array
@@ -39,14 +40,14 @@ class PictureSource(Source):
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.color = Color.PICTURE
-        self._pixels = read_picture(path, limits)
-        self.height, self.width = self._pixels.shape[:2]
-        self.has_alpha = self._pixels.shape[2] == 4
+        self._stored = Stored(pixels=read_picture(path, limits))
+        self.height, self.width, channels = self._stored.shape
+        self.has_alpha = channels == 4
         self.pixel_format = "rgba" if self.has_alpha else "rgb24"
         self.layout = Layout((self.width, self.height))
 
     def frames(self) -> Iterator[Frame]:
-        yield Frame(self._pixels)
+        yield SourceFrame(self._stored, Fraction(0))
 
     def digest(self) -> str:
         return file_digest(self.path)

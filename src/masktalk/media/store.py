@@ -22,11 +22,12 @@ from av.video.reformatter import VideoReformatter
 from masktalk.errors import BundleError, MediaError
 from masktalk.media.color import Color, is_rgb
 from masktalk.media.convert import Layout, Orientation, ToRgb
+from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local import open_input
 from masktalk.media.output import PartFile
 from masktalk.media.picture import read_picture
 from masktalk.media.source import Limits, Source
-from masktalk.types import Frame, UInt8Array
+from masktalk.types import Frame
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ class FrameStore:
         return self.index.color
 
     def frame(self, index: int) -> Frame:
-        """One frame; its pixels are shared with the cache and must not be written to.
+        """One frame; its pixels are made when they are looked at, and are read-only.
 
         Raises:
             IndexError: There is no such frame.
@@ -204,7 +205,7 @@ class FrameStore:
         if not 0 <= index < self.frame_count:
             raise IndexError(f"frame {index} of {self.frame_count}")
         time = index / self.rate if self.rate else Fraction(0)
-        return Frame(self._reader.pixels(index), time)
+        return SourceFrame(self._reader.stored(index), time)
 
     def close(self) -> None:
         """Let go of files and buffers; safe to call twice."""
@@ -309,12 +310,12 @@ class _PictureReader:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._pixels = read_picture(path, Limits())
+            self._stored = Stored(pixels=read_picture(path, Limits()))
         except MediaError as error:
             raise BundleError(path, error.problem, "prepare the avatar again") from error
 
-    def pixels(self, index: int) -> UInt8Array:
-        return self._pixels
+    def stored(self, index: int) -> Stored:
+        return self._stored
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -327,9 +328,8 @@ class _VideoReader:
         self._path = path
         self._rate = index.rate or Fraction(1)
         self._to_rgb = ToRgb(index.color, index.layout, index.has_alpha)
-        self._groups: OrderedDict[int, list[av.VideoFrame]] = OrderedDict()
+        self._groups: OrderedDict[int, list[Stored]] = OrderedDict()
         self._stack = ExitStack()
-        self._last: tuple[int, UInt8Array] | None = None
         try:
             self._container: Any = self._stack.enter_context(open_input(path))
             self._stream: Any = self._container.streams.video[0]
@@ -340,19 +340,15 @@ class _VideoReader:
         self._decoder: Iterator[Any] = iter(())
         self._at = -1
 
-    def pixels(self, index: int) -> UInt8Array:
-        if self._last is None or self._last[0] != index:
-            pixels = self._to_rgb(self._group(index // _GROUP)[index % _GROUP])
-            pixels.flags.writeable = False
-            self._last = index, pixels
-        return self._last[1]
+    def stored(self, index: int) -> Stored:
+        return self._group(index // _GROUP)[index % _GROUP]
 
     def close(self) -> None:
         self._groups.clear()
         self._decoder = iter(())
         self._stack.close()
 
-    def _group(self, number: int) -> list[av.VideoFrame]:
+    def _group(self, number: int) -> list[Stored]:
         group = self._groups.get(number)
         if group is None:
             group = self._decoded(number)
@@ -362,7 +358,7 @@ class _VideoReader:
         self._groups.move_to_end(number)
         return group
 
-    def _decoded(self, number: int) -> list[av.VideoFrame]:
+    def _decoded(self, number: int) -> list[Stored]:
         first = number * _GROUP
         try:
             if self._at != first:
@@ -378,4 +374,4 @@ class _VideoReader:
         times = [round(frame.pts * frame.time_base * self._rate) for frame in frames]
         if times != list(range(first, first + len(frames))):
             raise BundleError(self._path, "is damaged (frames missing)", "prepare the avatar again")
-        return frames
+        return [Stored(frame, self._to_rgb) for frame in frames]

@@ -14,6 +14,7 @@ import av
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
 from masktalk.media.convert import Layout, Orientation, ToRgb, square_size
+from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local import file_digest, open_input, unreadable
 from masktalk.media.pacing import guess_rate, pace
 from masktalk.media.source import Limits, Source, SourceKind
@@ -63,13 +64,11 @@ class VideoSource(Source):
 
     def frames(self) -> Iterator[Frame]:
         to_rgb = ToRgb(self.color, self.layout, self.has_alpha)
-        last: av.VideoFrame | None = None
+        stored: Stored | None = None
         for index, decoded in enumerate(self.decoded_frames()):
-            if decoded is not last:
-                pixels = to_rgb(decoded)
-                pixels.flags.writeable = False
-                last = decoded
-            yield Frame(pixels, index / self.rate)
+            if stored is None or stored.decoded is not decoded:
+                stored = Stored(decoded, to_rgb)
+            yield SourceFrame(stored, index / self.rate)
 
     def decoded_frames(self) -> Iterator[av.VideoFrame]:
         """The frames as the decoder gave them, paced to ``rate``, neither converted nor turned."""

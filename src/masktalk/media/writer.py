@@ -20,6 +20,7 @@ from masktalk.media.audio import open_sound
 from masktalk.media.color import Color
 from masktalk.media.convert import FromRgb
 from masktalk.media.encoders import CONTAINERS, Encoder, Quality, configure, pick_encoder
+from masktalk.media.frames import HALVED_FORMATS, EditedFrame, SourceFrame, Stored, copied
 from masktalk.media.output import PartFile, cannot_write
 from masktalk.media.soundtrack import Soundtrack
 from masktalk.types import Audio, FloatArray, Frame
@@ -95,6 +96,7 @@ class Writer:
         self._soundtrack_source = soundtrack
         self.encoder: Encoder = _encoder_for(self.path, options)
         self._frames = 0
+        self._base: tuple[Stored, av.VideoFrame] | None = None
 
     def __enter__(self) -> Writer:
         with ExitStack() as stack:
@@ -120,10 +122,7 @@ class Writer:
             raise ValueError(
                 f"{frame.width}x{frame.height} frame for {options.width}x{options.height} video"
             )
-        pixels = frame.pixels
-        if frame.has_alpha and not options.has_alpha:
-            pixels = pixels[:, :, :3]
-        picture = self._from_rgb(pixels)
+        picture = self._picture(frame)
         picture.pts = self._frames
         picture.time_base = 1 / options.rate
         try:
@@ -148,6 +147,32 @@ class Writer:
                 raise OutputError(self.path, "no frames were made", "give longer speech")
             self._finish()
             self._part.commit()
+
+    def _picture(self, frame: Frame) -> av.VideoFrame:
+        """The frame in the encoder's numbers; only what was edited is converted, if possible."""
+        base = frame.base if isinstance(frame, EditedFrame) else frame
+        alpha = self.options.has_alpha
+        if (
+            not isinstance(base, SourceFrame)
+            or base.has_alpha != alpha
+            or self._from_rgb.pixel_format not in HALVED_FORMATS
+            or self._from_rgb.size != (frame.width, frame.height)
+        ):
+            pixels = frame.pixels if alpha else frame.pixels[:, :, :3]
+            return self._from_rgb(pixels)
+        canvas = copied(self._planes(base.stored), self._from_rgb.pixel_format)
+        self._from_rgb.color.tag(canvas)
+        if isinstance(frame, EditedFrame):
+            frame.paste_into(canvas, self._from_rgb)
+        return canvas
+
+    def _planes(self, stored: Stored) -> av.VideoFrame:
+        if stored.fits(self._from_rgb):
+            assert stored.decoded is not None
+            return stored.decoded
+        if self._base is None or self._base[0] is not stored:
+            self._base = stored, self._from_rgb(stored.pixels)
+        return self._base[1]
 
     def _finish(self) -> None:
         rate = self.options.rate

@@ -1,0 +1,273 @@
+"""Frames that stay in the numbers they were stored in until somebody looks at their RGB.
+
+Most of a talking frame is the avatar's own. Turning all of it into RGB and back costs more
+than moving the mouth, and rounds twice. So a source's frame makes RGB of no more than the
+rectangle that is asked for, and the writer puts only an edited rectangle back into the
+stored numbers. To everybody else these are frames like any other.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from masktalk.media.convert import FromRgb, Layout, ToRgb
+from masktalk.types import Frame, UInt8Array
+
+#: Formats whose planes are cut and patched here: one byte a sample, chroma halved both ways.
+HALVED_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuva420p"})
+
+#: Pixels around a rectangle that chroma interpolation looks at.
+MARGIN = 4
+
+
+class Stored:
+    """One picture as it was decoded, as RGB, or as both; RGB is made once, when needed.
+
+    Args:
+        decoded: As the decoder gave it, or None.
+        to_rgb: What turns it into RGB.
+        pixels: RGB or RGBA that is there already.
+    """
+
+    def __init__(
+        self,
+        decoded: av.VideoFrame | None = None,
+        to_rgb: ToRgb | None = None,
+        pixels: UInt8Array | None = None,
+    ) -> None:
+        if pixels is None and (decoded is None or to_rgb is None):
+            raise ValueError("a stored picture has RGB, or planes and a way to RGB")
+        self.decoded = decoded
+        self.to_rgb = to_rgb
+        self._pixels = pixels
+        if pixels is not None:
+            pixels.flags.writeable = False
+
+    @property
+    def pixels(self) -> UInt8Array:
+        """(H, W, 3|4) uint8, read-only."""
+        if self._pixels is None:
+            assert self.to_rgb is not None
+            assert self.decoded is not None
+            self._pixels = self.to_rgb(self.decoded)
+            self._pixels.flags.writeable = False
+        return self._pixels
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels, without making RGB."""
+        if self._pixels is not None or self.to_rgb is None:
+            height, width, channels = self.pixels.shape
+            return height, width, channels
+        width, height = self.to_rgb.layout.upright
+        return height, width, 4 if self.to_rgb.alpha else 3
+
+    def region(self, left: int, top: int, right: int, bottom: int) -> UInt8Array:
+        """(bottom - top, right - left, 3|4) pixels of a rectangle; equal to a cut of ``pixels``."""
+        if self._pixels is not None or not self._can_cut():
+            return self.pixels[top:bottom, left:right]
+        assert self.to_rgb is not None
+        assert self.decoded is not None
+        height, width = self.shape[:2]
+        x0, y0 = even_below(left - MARGIN), even_below(top - MARGIN)
+        x1, y1 = even_above(right + MARGIN, width), even_above(bottom + MARGIN, height)
+        cut = self.to_rgb.sized(x1 - x0, y1 - y0)(cut_planes(self.decoded, x0, y0, x1, y1))
+        return cut[top - y0 : bottom - y0, left - x0 : right - x0]
+
+    def fits(self, from_rgb: FromRgb) -> bool:
+        """Whether the decoded planes are what ``from_rgb`` would make."""
+        if self.to_rgb is None or self.decoded is None or not self._can_cut():
+            return False
+        same_planes = self.to_rgb.alpha == from_rgb.pixel_format.startswith("yuva")
+        return same_planes and from_rgb.reads(self.to_rgb.color)
+
+    def _can_cut(self) -> bool:
+        if self.decoded is None or self.to_rgb is None:
+            return False
+        same = self.to_rgb.layout == Layout((self.decoded.width, self.decoded.height))
+        return same and self.decoded.format.name in HALVED_FORMATS
+
+
+class SourceFrame(Frame):
+    """A frame of a source or a store.
+
+    Args:
+        stored: Its picture, which several frames may share.
+        time: In seconds.
+    """
+
+    stored: Stored
+
+    def __init__(self, stored: Stored, time: Fraction) -> None:
+        object.__setattr__(self, "stored", stored)
+        object.__setattr__(self, "time", time)
+
+    @property
+    def pixels(self) -> UInt8Array:
+        """(H, W, 3|4) uint8, read-only."""
+        return self.stored.pixels
+
+    @property
+    def width(self) -> int:
+        return self.stored.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.stored.shape[0]
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.stored.shape[2] == 4
+
+    def at(self, time: Fraction) -> Frame:
+        return SourceFrame(self.stored, time)
+
+    def region(self, left: int, top: int, right: int, bottom: int) -> UInt8Array:
+        return self.stored.region(left, top, right, bottom)
+
+    def with_region(self, left: int, top: int, pixels: UInt8Array) -> Frame:
+        return EditedFrame(self, left, top, pixels)
+
+
+class EditedFrame(Frame):
+    """A source's frame with one rectangle replaced.
+
+    Args:
+        base: The frame underneath.
+        left: Column of the rectangle's left edge.
+        top: Row of its top edge.
+        edit: (h, w, 3|4) its pixels, with as many channels as the base's.
+    """
+
+    base: SourceFrame
+    left: int
+    top: int
+    edit: UInt8Array
+
+    def __init__(self, base: SourceFrame, left: int, top: int, edit: UInt8Array) -> None:
+        height, width, channels = edit.shape
+        right, bottom = left + width, top + height
+        inside = left >= 0 and top >= 0 and right <= base.width and bottom <= base.height
+        if not inside or channels != base.stored.shape[2]:
+            raise ValueError(f"{edit.shape} at {left}, {top} does not fit {base.stored.shape}")
+        for name, value in (("base", base), ("left", left), ("top", top), ("edit", edit)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "time", base.time)
+        object.__setattr__(self, "_pixels", None)
+
+    @property
+    def pixels(self) -> UInt8Array:
+        """(H, W, 3|4) uint8, read-only."""
+        made: UInt8Array | None = self.__dict__["_pixels"]
+        if made is None:
+            made = self.base.pixels.copy()
+            height, width = self.edit.shape[:2]
+            made[self.top : self.top + height, self.left : self.left + width] = self.edit
+            made.flags.writeable = False
+            object.__setattr__(self, "_pixels", made)
+        return made
+
+    @property
+    def width(self) -> int:
+        return self.base.width
+
+    @property
+    def height(self) -> int:
+        return self.base.height
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.base.has_alpha
+
+    def at(self, time: Fraction) -> Frame:
+        return EditedFrame(SourceFrame(self.base.stored, time), self.left, self.top, self.edit)
+
+    def paste_into(self, planes: av.VideoFrame, from_rgb: FromRgb) -> None:
+        """Write the edit into the planes of its base, in one of ``HALVED_FORMATS``."""
+        x, y, pixels = self._surroundings()
+        height, width = pixels.shape[:2]
+        patch = from_rgb.sized(width, height)(pixels)
+        right = even_above(self.left + self.edit.shape[1], self.width)
+        bottom = even_above(self.top + self.edit.shape[0], self.height)
+        inset = (even_below(self.left) - x, even_below(self.top) - y, x + width - right,
+                 y + height - bottom)  # fmt: skip
+        paste_planes(planes, patch, x, y, inset)
+
+    def _surroundings(self) -> tuple[int, int, UInt8Array]:
+        """(left, top, pixels) of the edit with ``MARGIN`` of the base around it, on even edges."""
+        height, width = self.edit.shape[:2]
+        x0, y0 = even_below(self.left - MARGIN), even_below(self.top - MARGIN)
+        x1 = even_above(self.left + width + MARGIN, self.width)
+        y1 = even_above(self.top + height + MARGIN, self.height)
+        pixels = self.base.region(x0, y0, x1, y1).copy()
+        top, left = self.top - y0, self.left - x0
+        pixels[top : top + height, left : left + width] = self.edit
+        return x0, y0, pixels
+
+
+def even_below(value: int) -> int:
+    """The even number at or below a value, not below 0."""
+    return max(value - value % 2, 0)
+
+
+def even_above(value: int, limit: int) -> int:
+    """The even number at or above a value, not above a limit."""
+    return min(value + value % 2, limit)
+
+
+def plane_views(frame: av.VideoFrame) -> list[npt.NDArray[np.uint8]]:
+    """(h, w) views of the planes of a frame in one of ``HALVED_FORMATS``."""
+    views = []
+    for plane in frame.planes:
+        buffer: Any = plane
+        data = np.frombuffer(buffer, np.uint8)
+        views.append(data.reshape(-1, plane.line_size)[: plane.height, : plane.width])
+    return views
+
+
+def cut_planes(frame: av.VideoFrame, x0: int, y0: int, x1: int, y1: int) -> av.VideoFrame:
+    """A copy of a rectangle, in the same format; x0 and y0 are even."""
+    cut = av.VideoFrame(x1 - x0, y1 - y0, frame.format.name)
+    for index, (target, source) in enumerate(
+        zip(plane_views(cut), plane_views(frame), strict=True)
+    ):
+        step = 2 if index in (1, 2) else 1
+        height, width = target.shape
+        target[:] = source[y0 // step : y0 // step + height, x0 // step : x0 // step + width]
+    return cut
+
+
+def paste_planes(
+    frame: av.VideoFrame, patch: av.VideoFrame, x: int, y: int, inset: tuple[int, int, int, int]
+) -> None:
+    """Copy a patch into a frame of the same format at x, y, which are even.
+
+    Args:
+        frame: Written to.
+        patch: What to copy.
+        x: Column of the patch's left edge in the frame.
+        y: Row of its top edge.
+        inset: Columns and rows of the patch to leave out, even: left, top, right, bottom.
+    """
+    for index, (target, source) in enumerate(
+        zip(plane_views(frame), plane_views(patch), strict=True)
+    ):
+        step = 2 if index in (1, 2) else 1
+        left, top, right, bottom = (value // step for value in inset)
+        height, width = source.shape
+        inner = source[top : height - bottom, left : width - right]
+        row, column = y // step + top, x // step + left
+        target[row : row + inner.shape[0], column : column + inner.shape[1]] = inner
+
+
+def copied(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
+    """A copy with its own planes, under a format's name of the same planes."""
+    copy = av.VideoFrame(frame.width, frame.height, pixel_format)
+    for target, source in zip(plane_views(copy), plane_views(frame), strict=True):
+        target[:] = source
+    return copy
