@@ -75,7 +75,7 @@ def make_overlay(given: MaskPictures, name: str = "--mask") -> Frame:
         here = given.bare if masked is None else _warped(masked, to_masked, size)
         behind = None if masked is None else given.bare
         alpha = (
-            _difference_matte(here, given.bare)
+            _difference_matte(here, given.bare) * _shown(masked, to_masked, size)
             if matte is None
             else _matte_over(matte, masked, to_masked, size)
         )
@@ -279,7 +279,7 @@ def _unmixed(here: Frame, behind: Frame | None, alpha: FloatArray) -> Frame:
     colour = _rgb(here).astype(np.float32)
     weight = np.maximum(alpha, 1 / 255)[..., None]
     if behind is not None:
-        partly = (alpha > 0.02) & (alpha < 0.98)
+        partly = (alpha > 0) & (alpha < 1)
         unmixed = np.clip((colour - (1 - weight) * _rgb(behind)) / weight, 0, 255)
         colour = np.where(partly[..., None], unmixed, colour)
     pixels = np.dstack([np.rint(colour), np.rint(alpha * 255)]).astype(np.uint8)
@@ -310,6 +310,16 @@ def _warped_cutout(pixels: UInt8Array, matrix: Matrix, size: tuple[int, int]) ->
     moved = cv2.warpAffine(weighted, matrix, size, flags=flags, borderValue=(0, 0, 0, 0))
     colour = moved[..., :3] * 255 / np.maximum(moved[..., 3:], 1)
     return Frame(np.rint(np.clip(np.dstack([colour, moved[..., 3]]), 0, 255)).astype(np.uint8))
+
+
+def _shown(picture: Frame | None, matrix: Matrix, size: tuple[int, int]) -> FloatArray:
+    """(H, W) 1 where ``_warped`` shows the picture itself, 0 beyond its edges."""
+    if picture is None:
+        return np.ones((size[1], size[0]), np.float32)
+    ones = np.ones((picture.height, picture.width), np.float32)
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    inside = cv2.warpAffine(ones, matrix, size, flags=flags)
+    return np.asarray(cv2.erode(inside, np.ones((5, 5), np.uint8), borderValue=(1,)), np.float32)
 
 
 def _rgb(frame: Frame) -> UInt8Array:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TypeAlias
 
 from masktalk.driver.calibration import Calibration
 from masktalk.driver.lockstep import Lockstep
 from masktalk.driver.stream import STILL_WINDOW, MouthStream
-from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures
-from masktalk.types import Articulation, Audio, Frame
+from masktalk.types import Articulation, Audio
 
-FrameMaker: TypeAlias = Callable[[Iterator[Audio]], Iterator[Frame]]
+MouthMaker: TypeAlias = Callable[[Iterator[Audio]], Iterator[MouthMeasures]]
 
 # The range of a driver's mouth is taken from so much of it before the first step.
 _CALIBRATED_ON = Fraction(60)
@@ -27,12 +26,12 @@ class VideoArticulator:
     at t on its own clock. After the driver's end the mouth rests.
 
     Args:
-        frames: The driver's, in order; asked for as they are needed.
+        measures: The driver's mouth frame by frame; asked for as they are needed.
         calibration: Where to learn the range of its mouth.
     """
 
-    def __init__(self, frames: Iterable[Frame], calibration: Calibration) -> None:
-        self._measures = _calibrated(measured(frames), calibration)
+    def __init__(self, measures: Iterator[MouthMeasures], calibration: Calibration) -> None:
+        self._measures = _calibrated(measures, calibration)
         self._stream = MouthStream(calibration, learn=False)
         self._newest = Fraction(-1)
 
@@ -58,22 +57,20 @@ class EngineArticulator:
     """The mouth that another engine gives a placeholder face, as the sound comes in.
 
     Args:
-        make_frames: Given the sound as it comes in, yields the placeholder's frames.
+        make_mouth: Given the sound as it comes in, yields the placeholder's mouth.
         lookahead: Seconds of sound that engine hears ahead.
         calibration: Where to learn the range of its mouth.
     """
 
     def __init__(
         self,
-        make_frames: FrameMaker,
+        make_mouth: MouthMaker,
         lookahead: Fraction,
         calibration: Calibration,
     ) -> None:
         self._lookahead = lookahead + STILL_WINDOW
         self._stream = MouthStream(calibration, learn=True)
-        self._steps: Lockstep[Audio, MouthMeasures] = Lockstep(
-            lambda blocks: measured(make_frames(blocks))
-        )
+        self._steps: Lockstep[Audio, MouthMeasures] = Lockstep(make_mouth)
         self._end = Fraction(0)
 
     @property
@@ -95,12 +92,6 @@ class EngineArticulator:
     def close(self) -> None:
         """Stop the other engine before its end."""
         self._steps.close()
-
-
-def measured(frames: Iterable[Frame]) -> Iterator[MouthMeasures]:
-    """The mouth of each frame."""
-    for _, _, measures in follow_mouth(frames):
-        yield measures
 
 
 def _calibrated(

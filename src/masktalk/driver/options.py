@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from masktalk.driver.calibration import Calibration
 from masktalk.engines import Articulator
 from masktalk.engines.base import engine_class
 from masktalk.errors import InputError, OptionError
-from masktalk.faces.measures import measure_mouth
+from masktalk.faces.follow import follow_mouth
+from masktalk.faces.measures import MouthMeasures, measure_mouth
 from masktalk.media import open_source
 from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, frames
@@ -65,17 +66,21 @@ def make_driver(options: DriverOptions, avatar: Avatar) -> Articulator | None:
         source = open_source(options.video)
         if source.kind == "picture":
             raise InputError(options.video, "is a picture and cannot drive", "give a talking video")
-        return VideoArticulator(source.frames(), calibration)
+        return VideoArticulator(_mouth_of(source.frames()), calibration)
     if options.engine is None or options.face is None:
         return None
     lookahead = engine_class(options.engine).capabilities.lookahead
     rendering = RenderOptions(engine=options.engine, engine_options=options.engine_options)
     placeholder = prepare(options.face)
 
-    def make_frames(blocks: Iterator[Audio]) -> Iterator[Frame]:
-        return frames(placeholder, blocks, rendering)
+    def make_mouth(blocks: Iterator[Audio]) -> Iterator[MouthMeasures]:
+        return _mouth_of(frames(placeholder, blocks, rendering))
 
-    return EngineArticulator(make_frames, lookahead, calibration)
+    return EngineArticulator(make_mouth, lookahead, calibration)
+
+
+def _mouth_of(frames: Iterable[Frame]) -> Iterator[MouthMeasures]:
+    return (measures for _, _, measures in follow_mouth(frames))
 
 
 def _mouth_width(avatar: Avatar) -> float:

@@ -51,8 +51,8 @@ class MouthStream:
         self._window: deque[MouthMeasures] = deque()
         self._next = 0
         self._samples: deque[_Sample] = deque()
-        self._last_gesture: npt.NDArray[np.float64] | None = None
-        self._alive = 0.0
+        self._gesture = _REST
+        self._alive: float | None = None
         self._finished = False
         self._steps = 0
 
@@ -95,17 +95,18 @@ class MouthStream:
             self._window.popleft()
             self._next -= 1
         self._next += 1
-        before = self._samples[-1].time if self._samples else middle.time
-        wanted = 1.0 if self._is_alive(middle.time) else 0.0
-        change = float(middle.time - before) / _FADE
-        self._alive += float(np.clip(wanted - self._alive, -change, change))
         if middle.tracked:
-            self._last_gesture = self._calibration.range().gesture(middle)
-        if self._last_gesture is None:
-            gesture, self._alive = _REST, 0.0
-        else:
-            gesture = self._last_gesture
-        self._samples.append(_Sample(middle.time, gesture, self._alive))
+            self._gesture = self._calibration.range().gesture(middle)
+        self._samples.append(_Sample(middle.time, self._gesture, self._aliveness(middle.time)))
+
+    def _aliveness(self, time: Fraction) -> float:
+        """Follows whether the mouth is alive, no faster than a mouth comes to rest."""
+        wanted = 1.0 if self._is_alive(time) else 0.0
+        if self._samples and self._alive is not None:
+            change = float(time - self._samples[-1].time) / _FADE
+            wanted = self._alive + float(np.clip(wanted - self._alive, -change, change))
+        self._alive = wanted
+        return wanted
 
     def _is_alive(self, time: Fraction) -> bool:
         seen = [m for m in self._window if m.tracked and abs(m.time - time) <= STILL_WINDOW]
