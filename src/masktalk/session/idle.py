@@ -1,0 +1,197 @@
+"""What a picture does by itself: it blinks, and its head is never quite still."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from masktalk.types import Face, FloatArray, Frame, UInt8Array
+
+# Eyelids in MediaPipe's mesh, from the outer to the inner corner.
+_UPPER_LIDS = (
+    (33, 246, 161, 160, 159, 158, 157, 173, 133),
+    (263, 466, 388, 387, 386, 385, 384, 398, 362),
+)
+_LOWER_LIDS = (
+    (33, 7, 163, 144, 145, 153, 154, 155, 133),
+    (263, 249, 390, 373, 374, 380, 381, 382, 362),
+)
+
+#: Seconds a lid takes to fall, rests, and takes to rise; seconds between blinks.
+_FALL, _SHUT, _RISE = 0.08, 0.03, 0.13
+_PAUSES = (2.2, 6.0)
+
+#: Amplitude of the sway in distances between the outer eye corners, and of the roll in
+#: radians; the periods in seconds have no common multiple anyone would notice.
+_SHIFT, _ROLL = 0.018, 0.009
+_PERIODS = (7.3, 5.1, 9.7)
+
+_NARROWEST_EYE = 8.0  # pixels
+_SHUT_ALREADY = 0.08  # opening over width
+
+
+@dataclass(frozen=True, eq=False)
+class _Lid:
+    """One eye's lid, and the pixels it passes over.
+
+    Attributes:
+        rows: Rows of the window in the frame.
+        columns: Columns of the window in the frame.
+        depth: (h, w) pixels below the lid's edge, along the face's own down.
+        opening: (h, w) pixels from the upper to the lower lid there; 0 beside the eye.
+        reach: Pixels of skin above the lid that stretch.
+        down: (2,) the face's own down.
+    """
+
+    rows: slice
+    columns: slice
+    depth: FloatArray
+    opening: FloatArray
+    reach: float
+    down: FloatArray
+
+    def close(self, pixels: UInt8Array, amount: float) -> None:
+        """Draw the lid over the eye, in place; 0 leaves it open, 1 shuts it."""
+        edge = self.opening * np.float32(amount * 0.92)
+        stretched = (self.depth + self.reach) * self.reach / (edge + self.reach) - self.reach
+        inside = (self.depth > -self.reach) & (self.depth < edge)
+        back = np.where(inside, stretched - self.depth, 0).astype(np.float32)
+        height, width = back.shape
+        columns, rows = np.meshgrid(
+            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+        )
+        window = pixels[self.rows, self.columns]
+        window[:] = cv2.remap(
+            window.copy(),
+            columns + back * self.down[0],
+            rows + back * self.down[1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+
+
+class IdleMotion:
+    """Blinks and sway for a picture of one face.
+
+    A function of time alone: the same seed and time give the same motion.
+
+    Args:
+        face: Where the face is.
+        width: Of the picture, pixels.
+        height: Of the picture, pixels.
+        seed: Of the pauses between blinks.
+    """
+
+    def __init__(self, face: Face, width: int, height: int, seed: int = 0) -> None:
+        self._random = np.random.default_rng(seed)
+        self._blinks = [float(self._random.uniform(*_PAUSES))]
+        self._unit = max(face.interocular, 1.0)
+        self._lids = _lids(face, width, height)
+        self._weight = _head_weight(face, width, height)
+        self._columns, self._rows = np.meshgrid(
+            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+        )
+        self._pivot = face.chin + (face.chin - face.mouth)
+        self._turn_x = -self._weight * (self._rows - self._pivot[1])
+        self._turn_y = self._weight * (self._columns - self._pivot[0])
+
+    def apply(self, frame: Frame, time: float) -> Frame:
+        """The frame as it looks at ``time`` seconds; the given one is not changed."""
+        pixels = frame.pixels
+        shut = self.lid(time)
+        if shut > 0 and self._lids:
+            pixels = pixels.copy()
+            for lid in self._lids:
+                lid.close(pixels, shut)
+        dx, dy, roll = self.sway(time)
+        where_x = cv2.scaleAdd(self._turn_x, -roll, cv2.scaleAdd(self._weight, -dx, self._columns))
+        where_y = cv2.scaleAdd(self._turn_y, -roll, cv2.scaleAdd(self._weight, -dy, self._rows))
+        moved = cv2.remap(
+            pixels, where_x, where_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        return Frame(np.asarray(moved, np.uint8), frame.time)
+
+    def sway(self, time: float) -> tuple[float, float, float]:
+        """Pixels to the right, pixels down, and radians clockwise at a time."""
+        slow = [math.sin(2 * math.pi * time / period) for period in _PERIODS]
+        shift = _SHIFT * self._unit
+        return shift * slow[0], 0.6 * shift * slow[1], _ROLL * slow[2]
+
+    def lid(self, time: float) -> float:
+        """How far the lids are shut at a time, 0 to 1."""
+        while self._blinks[-1] <= time:
+            self._blinks.append(self._blinks[-1] + float(self._random.uniform(*_PAUSES)))
+            self._blinks = self._blinks[-8:]
+        for begin in self._blinks:
+            since = time - begin
+            if 0 <= since < _FALL:
+                return since / _FALL
+            if 0 <= since - _FALL < _SHUT:
+                return 1.0
+            if 0 <= since - _FALL - _SHUT < _RISE:
+                return 1.0 - (since - _FALL - _SHUT) / _RISE
+        return 0.0
+
+
+def _lids(face: Face, width: int, height: int) -> list[_Lid]:
+    across = np.array([math.cos(face.roll), math.sin(face.roll)], np.float32)
+    down = np.array([-across[1], across[0]], np.float32)
+    found = []
+    for upper_ids, lower_ids in zip(_UPPER_LIDS, _LOWER_LIDS, strict=True):
+        upper, lower = face.mesh[list(upper_ids), :2], face.mesh[list(lower_ids), :2]
+        centre = (upper.mean(axis=0) + lower.mean(axis=0)) / 2
+        eye = float(np.ptp(upper @ across))
+        gap = float(((lower - upper) @ down).max())
+        if eye < _NARROWEST_EYE or gap < _SHUT_ALREADY * eye:
+            continue
+        margin = eye * 0.75
+        x0, x1 = max(int(centre[0] - margin), 0), min(int(centre[0] + margin) + 1, width)
+        y0, y1 = max(int(centre[1] - margin), 0), min(int(centre[1] + margin) + 1, height)
+        if x0 < x1 and y0 < y1:
+            found.append(_lid((x0, y0, x1, y1), upper, lower, across, down))
+    return found
+
+
+def _lid(
+    box: tuple[int, int, int, int],
+    upper: FloatArray,
+    lower: FloatArray,
+    across: FloatArray,
+    down: FloatArray,
+) -> _Lid:
+    x0, y0, x1, y1 = box
+    columns, rows = np.meshgrid(
+        np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32)
+    )
+    side, below = columns * across[0] + rows * across[1], columns * down[0] + rows * down[1]
+
+    def curve(points: FloatArray) -> FloatArray:
+        order = np.argsort(points @ across)
+        level = np.interp(side, (points @ across)[order], (points @ down)[order])
+        return level.astype(np.float32)
+
+    eye = float(np.ptp(upper @ across))
+    lash = 0.04 * eye  # the lid's edge is drawn, and must come along
+    edge = curve(upper) + lash
+    outside = (side < (upper @ across).min()) | (side > (upper @ across).max())
+    opening = np.where(outside, 0, np.maximum(curve(lower) - edge, 0)).astype(np.float32)
+    return _Lid(slice(y0, y1), slice(x0, x1), below - edge, opening, 0.3 * eye, down)
+
+
+def _head_weight(face: Face, width: int, height: int) -> FloatArray:
+    """(H, W) 1 on the head, falling smoothly to 0 at the picture's border."""
+    x0, y0, x1, y1 = face.box
+    centre = ((x0 + x1) / 2, (y0 + y1) / 2)
+    size = max(x1 - x0, y1 - y0, 1.0)
+    columns, rows = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    )
+    away = np.hypot((columns - centre[0]) / size, (rows - centre[1]) / size) / 1.6
+    near = np.clip(1 - away, 0, 1)
+    border = np.minimum.reduce([columns, rows, width - 1 - columns, height - 1 - rows])
+    inner = np.clip(border / max(0.12 * min(width, height), 1.0), 0, 1)
+    smooth = near * near * (3 - 2 * near)
+    return np.asarray(np.minimum(smooth * 1.6, 1.0) * inner * inner * (3 - 2 * inner), np.float32)

@@ -1,0 +1,260 @@
+"""A session: speech streams in, a talking face streams out, in real time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import statistics
+import threading
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from masktalk.engines.base import Articulator, Engine
+from masktalk.errors import OptionError
+from masktalk.rendering import PICTURE_RATE
+from masktalk.session.idle import IdleMotion
+from masktalk.session.intake import Intake
+from masktalk.session.options import BLOCK, Moment, SessionOptions, SessionStats
+from masktalk.session.stage import Stage
+from masktalk.session.timeline import Timeline
+from masktalk.speech import make_articulator
+from masktalk.types import Audio, Frame
+
+if TYPE_CHECKING:
+    from masktalk.avatar import Avatar
+
+logger = logging.getLogger(__name__)
+
+_WARM_UP_FRAMES = 8
+_LEAST_DELAY, _MOST_DELAY = 0.02, 0.2
+#: Seconds of silence that still belong to an utterance, beyond the look-ahead.
+_TAIL = 0.2
+#: Seconds of sound that ebb away when speech is cut off, so that it does not click.
+_EBB = 0.01
+
+
+class Session:
+    """One avatar, live.
+
+    Push speech whenever it comes; iterate over moments, which come in real time::
+
+        async with Session(avatar, engine) as session:
+            session.push_audio(pcm, 24_000)
+            session.flush()
+            async for moment in session:
+                show(moment.frame), play(moment.audio)
+
+    ``push_audio``, ``flush`` and ``interrupt`` may be called from any thread.
+
+    Args:
+        avatar: Who speaks; used by this session alone.
+        engine: Moves the mouth.
+        options: How.
+        articulator: Hears the speech; None makes the project's own.
+
+    Raises:
+        OptionError: The engine needs the whole speech before it begins.
+    """
+
+    def __init__(
+        self,
+        avatar: Avatar,
+        engine: Engine,
+        options: SessionOptions | None = None,
+        articulator: Articulator | None = None,
+    ) -> None:
+        if not engine.capabilities.streams:
+            raise OptionError(
+                f"engine {engine.capabilities.name!r}", "does not stream", "choose one that does"
+            )
+        self.avatar, self.engine = avatar, engine
+        self.options = options or SessionOptions()
+        self.rate = self.options.rate or (PICTURE_RATE if avatar.is_picture else avatar.rate)
+        self.stats = SessionStats()
+        self.delay = self.options.delay or _LEAST_DELAY
+        articulator = articulator if articulator is not None else make_articulator()
+        self._timeline = self._make_timeline(articulator)
+        self._stage = self._make_stage(self._timeline, articulator)
+        self._intake = Intake(self.options.audio_rate)
+        self._pushing = threading.Lock()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="masktalk-session")
+        self._ready: dict[int, Frame] = {}
+        self._origin: float | None = None
+        self._next = 0
+        self._renderer: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Session:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Prepare the engine and learn how long a frame takes. The clock begins with the
+        first iteration."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, self.engine.prepare, self.avatar)
+        seconds = await loop.run_in_executor(self._pool, self._warm_up)
+        if self.options.delay is None:
+            self.delay = min(max(2 * seconds + 0.005, _LEAST_DELAY), _MOST_DELAY)
+        logger.info("a frame takes %.0f ms; delay %.0f ms", seconds * 1e3, self.delay * 1e3)
+
+    def push_audio(self, pcm: Any, rate: int) -> None:
+        """Say this next.
+
+        Args:
+            pcm: (N,) or (N, channels) samples, float in [-1, 1] or int16.
+            rate: Samples per second.
+
+        Raises:
+            InputError: Not sound.
+            OptionError: More speech would wait than may.
+        """
+        with self._pushing:
+            samples = self._intake.push(pcm, rate)
+            self._timeline.push(samples)
+        self.stats.speech_seconds += len(samples) / self.options.audio_rate
+
+    def flush(self) -> None:
+        """What was pushed so far is a whole utterance: do not wait for more of it."""
+        with self._pushing:
+            self._timeline.push(self._intake.flush())
+            self._timeline.flush()
+
+    def interrupt(self) -> None:
+        """Be silent now: forget what waits, close the mouth."""
+        index = self._next
+        ebb = int(_EBB * self.options.audio_rate)
+        with self._pushing:
+            self._intake.flush()
+            self._timeline.interrupt(self._stage.position(index), ebb)
+        self._stage.restart(index)
+        self.stats.interrupts += 1
+
+    @property
+    def queued(self) -> float:
+        """Seconds of speech that wait."""
+        return self._timeline.queued / self.options.audio_rate
+
+    @property
+    def speaking(self) -> bool:
+        """Whether speech is being said."""
+        return self._timeline.speaking or self._timeline.queued > 0
+
+    async def __aiter__(self) -> AsyncIterator[Moment]:
+        """Moments in real time, each as late as it may be; ends when the session closes."""
+        self._origin = time.monotonic()
+        self._renderer = asyncio.create_task(self._render())
+        try:
+            while not self._renderer.done():
+                await self._sleep_until(self._start_of(self._next) + self.delay)
+                yield self._leave()
+            self._renderer.result()
+        finally:
+            self._renderer.cancel()
+
+    async def close(self) -> None:
+        """Stop; iteration ends."""
+        if self._renderer is not None:
+            self._renderer.cancel()
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._stage.close)
+        self._pool.shutdown(wait=False)
+
+    async def _render(self) -> None:
+        """Make the newest frame that is due, again and again; skip what is too late."""
+        loop = asyncio.get_running_loop()
+        index = 0
+        while True:
+            await self._sleep_until(self._start_of(index))
+            begun = time.monotonic()
+            frame = await loop.run_in_executor(self._pool, self._stage.picture, index)
+            self.stats.render_seconds += time.monotonic() - begun
+            self._ready[index] = frame
+            newest = int((time.monotonic() - self._begin) * self.rate)
+            index = max(index + 1, newest)
+
+    def _leave(self) -> Moment:
+        index = self._next
+        self._next = index + 1
+        start, end = self._stage.position(index), self._stage.position(index + 1)
+        begins = Fraction(index) / self.rate
+        samples = self._timeline.read(start, end)
+        span = self._timeline.onset(start, end)
+        lateness = time.monotonic() - self._start_of(index) - self.delay
+        # One frame late is better seen than dropped: what is shown instead is older.
+        frame = self._ready.pop(index, None) or self._ready.pop(index - 1, None)
+        self._ready = {key: value for key, value in self._ready.items() if key > index}
+        moment = Moment(
+            index=index,
+            time=begins,
+            frame=frame,
+            audio=Audio(samples, self.options.audio_rate, begins),
+            speaking=self._timeline.span(start) is not None,
+            onset=None if span is None else span.pushed,
+            ended=self._timeline.ended(end),
+            lateness=max(lateness, 0.0),
+        )
+        self._timeline.forget(start - self.options.audio_rate)
+        self._count(moment)
+        return moment
+
+    def _count(self, moment: Moment) -> None:
+        stats = self.stats
+        if moment.frame is None:
+            stats.dropped += 1
+        else:
+            stats.frames += 1
+        stats.late_audio += moment.lateness > 1 / self.rate
+        stats.worst_lateness = max(stats.worst_lateness, moment.lateness)
+
+    @property
+    def _begin(self) -> float:
+        assert self._origin is not None
+        return self._origin
+
+    def _start_of(self, index: int) -> float:
+        return self._begin + float(Fraction(index) / self.rate)
+
+    async def _sleep_until(self, when: float) -> None:
+        await asyncio.sleep(max(when - time.monotonic(), 0))
+
+    def _make_timeline(self, articulator: Articulator) -> Timeline:
+        rate = self.options.audio_rate
+        ahead = articulator.lookahead
+        return Timeline(
+            rate=rate,
+            block=int(rate * BLOCK),
+            hold=int(rate * (float(ahead) + self.options.hold)),
+            tail=int(rate * (float(ahead) + _TAIL)),
+            limit=int(rate * self.options.queue),
+        )
+
+    def _make_stage(self, timeline: Timeline, articulator: Articulator) -> Stage:
+        face = self.avatar.faces[0] if self.avatar.is_picture else None
+        idle = None
+        if self.options.idle and face is not None:
+            idle = IdleMotion(face, self.avatar.width, self.avatar.height)
+        return Stage(
+            self.avatar, self.engine, timeline, self.rate, articulator, self.options.fade, idle
+        )
+
+    def _warm_up(self) -> float:
+        """Median seconds that a speaking frame takes, measured on a stage of its own."""
+        articulator = make_articulator()
+        timeline = self._make_timeline(articulator)
+        stage = self._make_stage(timeline, articulator)
+        noise = np.random.default_rng(0).normal(0, 0.1, self.options.audio_rate)
+        timeline.push(np.asarray(noise, np.float32))
+        taken = []
+        for index in range(_WARM_UP_FRAMES):
+            begun = time.perf_counter()
+            stage.picture(index)
+            taken.append(time.perf_counter() - begun)
+        stage.close()
+        return statistics.median(taken)

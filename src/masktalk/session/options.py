@@ -1,0 +1,100 @@
+"""What a live session is told, and what it says about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from masktalk.types import Audio, Frame
+
+#: Sound enters the engine in blocks of this length, so that every block is a whole
+#: number of articulation steps (100 a second).
+BLOCK = Fraction(1, 50)
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How a session runs.
+
+    Attributes:
+        rate: Frames per second; None takes the avatar's own (25 for a picture).
+        audio_rate: Samples per second of the sound that comes out; a multiple of 50.
+        delay: Seconds between a frame's place on the clock and the moment it leaves: the
+            time there is for making it. None measures the engine at the start.
+        queue: Most seconds of speech that may wait.
+        hold: Most seconds a first block waits for more of its utterance, beyond what
+            the engine must hear ahead.
+        fade: Seconds over which the mouth goes from rest to speech and back.
+        idle: Whether a picture blinks and sways.
+    """
+
+    rate: Fraction | None = None
+    audio_rate: int = 48_000
+    delay: float | None = None
+    queue: float = 120.0
+    hold: float = 0.02
+    fade: Fraction = Fraction(6, 100)
+    idle: bool = True
+
+    def __post_init__(self) -> None:
+        if self.audio_rate <= 0 or self.audio_rate % BLOCK.denominator:
+            raise ValueError(f"an audio rate is a multiple of 50, not {self.audio_rate}")
+        if self.rate is not None and not 1 <= self.rate <= 120:
+            raise ValueError(f"a session makes 1 to 120 frames a second, not {self.rate}")
+        if self.delay is not None and self.delay <= 0:
+            raise ValueError(f"a delay is positive, not {self.delay}")
+        if self.queue <= 0 or self.hold < 0 or self.fade < 0:
+            raise ValueError("queue is positive; hold and fade are not negative")
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What leaves the session at one tick of its clock.
+
+    Attributes:
+        index: Number of the tick; none is ever left out.
+        time: ``index / rate`` seconds; when the frame is shown and the sound begins.
+        frame: The picture, or None where it was dropped (show the last one).
+        audio: The sound of ``[time, time + 1 / rate)``.
+        speaking: Whether speech, not silence, is playing.
+        onset: Monotonic time at which the speech that begins here was pushed, else None.
+        ended: How many flushed utterances end here.
+        lateness: Seconds by which the moment left after it was due.
+    """
+
+    index: int
+    time: Fraction
+    frame: Frame | None
+    audio: Audio
+    speaking: bool
+    onset: float | None = None
+    ended: int = 0
+    lateness: float = 0.0
+
+
+@dataclass
+class SessionStats:
+    """Counts since the session began; only ever grow.
+
+    Attributes:
+        frames: Moments that left with a frame.
+        dropped: Moments that left without one.
+        late_audio: Moments that left more than one frame after they were due.
+        worst_lateness: Seconds, the largest seen.
+        render_seconds: Time spent making frames, summed.
+        speech_seconds: Speech accepted.
+        interrupts: How often speech was cut off.
+    """
+
+    frames: int = 0
+    dropped: int = 0
+    late_audio: int = 0
+    worst_lateness: float = 0.0
+    render_seconds: float = 0.0
+    speech_seconds: float = 0.0
+    interrupts: int = 0
+
+    @property
+    def dropped_share(self) -> float:
+        """Share of frames dropped, 0 to 1."""
+        return self.dropped / max(self.frames + self.dropped, 1)

@@ -1,0 +1,110 @@
+"""Engine, avatar and timeline together: the picture for any tick, on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from masktalk.engines.base import Articulator, Engine, Speech
+from masktalk.rendering import compose_one
+from masktalk.session.idle import IdleMotion
+from masktalk.session.mouth import LiveMouth
+from masktalk.session.timeline import Timeline
+from masktalk.types import Audio, Frame, Patch
+
+if TYPE_CHECKING:
+    from masktalk.avatar import Avatar
+
+
+class Stage:
+    """Makes frames one at a time by pulling the engine, which pulls the timeline.
+
+    Knows nothing of the clock on the wall: whoever calls ``picture`` decides when.
+
+    Args:
+        avatar: Who speaks.
+        engine: Moves the mouth; already prepared.
+        timeline: What is heard.
+        rate: Frames per second.
+        articulator: Hears speech; the engine's own idle costs are then avoided.
+        fade: Seconds of a cross-fade between rest and speech.
+        idle: What a picture does by itself, or None.
+    """
+
+    def __init__(
+        self,
+        avatar: Avatar,
+        engine: Engine,
+        timeline: Timeline,
+        rate: Fraction,
+        articulator: Articulator,
+        fade: Fraction,
+        idle: IdleMotion | None,
+    ) -> None:
+        self._avatar, self._engine, self._timeline = avatar, engine, timeline
+        self._rate = rate
+        self._idle = idle
+        self._mouth = LiveMouth(articulator, self._speaking, fade)
+        self._lock = threading.Lock()
+        self._restart_at: int | None = 0
+        self._patches: Iterator[Patch | None] = iter(())
+        self._base = 0
+        self._next = 0
+        self._wanted = 0
+
+    def position(self, index: int) -> int:
+        """The sample at which tick ``index`` begins."""
+        return int(index * self._timeline.rate / self._rate)
+
+    def restart(self, index: int) -> None:
+        """Let the engine begin anew with tick ``index``, mouth fading to rest."""
+        with self._lock:
+            self._restart_at = index
+
+    def picture(self, index: int) -> Frame:
+        """The frame of a tick; indices only grow, those left out are skipped cheaply."""
+        with self._lock:
+            at, self._restart_at = self._restart_at, None
+        if at is not None or index - self._next > self._rate:
+            self._begin(index if at is None else min(at, index))
+        self._wanted = index
+        patch = None
+        while self._next <= index:
+            patch = next(self._patches)
+            self._next += 1
+        moment = Fraction(index) / self._rate
+        frame = compose_one(self._avatar, patch, Fraction(0), moment)
+        return frame if self._idle is None else self._idle.apply(frame, float(moment))
+
+    def close(self) -> None:
+        """Let the engine go."""
+        close = getattr(self._patches, "close", None)
+        if close is not None:
+            close()
+
+    def _begin(self, index: int) -> None:
+        self.close()
+        begin = Fraction(index) / self._rate
+        self._base = self._next = index
+        self._mouth.restart(begin)
+        speech = Speech(
+            blocks=self._blocks(self.position(index)),
+            rate=self._rate,
+            begin=begin,
+            articulator=self._mouth,
+            wanted=lambda offset: self._base + offset >= self._wanted,
+        )
+        self._patches = self._engine.speak(self._avatar, speech)
+
+    def _blocks(self, start: int) -> Iterator[Audio]:
+        position = start
+        while True:
+            samples = self._timeline.pull(position)
+            time = Fraction(position - start, self._timeline.rate)
+            position += len(samples)
+            yield Audio(samples, self._timeline.rate, time)
+
+    def _speaking(self, time: Fraction) -> bool:
+        return self._timeline.span(round(time * self._timeline.rate)) is not None

@@ -1,0 +1,226 @@
+"""One unbroken sound out of speech that comes when it comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from masktalk.errors import OptionError
+from masktalk.types import FloatArray
+
+
+@dataclass
+class Span:
+    """A stretch of the timeline with speech in it, in samples.
+
+    Attributes:
+        start: Its first sample.
+        end: Just after its last one; None while it lasts.
+        pushed: Monotonic time at which its first sample was pushed.
+    """
+
+    start: int
+    end: int | None
+    pushed: float
+
+
+class Timeline:
+    """Queue in, one unbroken sound out: speech where there is some, silence elsewhere.
+
+    Nothing is decided before somebody reads it: sound is *committed* block by block as
+    the engine pulls, so an utterance that arrives while the avatar idles begins at the
+    very next block. Once it has begun, the engine's look-ahead keeps the committed end
+    ahead of what is heard. All positions are samples since the session began. Safe to
+    use from several threads.
+
+    Args:
+        rate: Samples per second.
+        block: Samples committed at a time.
+        hold: Samples that must wait before an utterance begins (unless it was flushed, or
+            the first has waited that long), so that it does not break off at once.
+        tail: Samples of silence that still belong to an utterance.
+        limit: Most samples that may wait.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        block: int,
+        hold: int,
+        tail: int,
+        limit: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.rate, self.block = rate, block
+        self._hold, self._tail, self._limit = hold, tail, limit
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._queue: deque[FloatArray | None] = deque()  # None: an utterance ends here
+        self._queued = 0
+        self._waiting_since: float | None = None
+        self._sound = np.zeros(0, np.float32)
+        self._origin = 0
+        self._quiet_for = 0
+        self._spans: deque[Span] = deque()
+        self._ends: deque[int] = deque()
+
+    @property
+    def queued(self) -> int:
+        """Samples that wait."""
+        with self._lock:
+            return self._queued
+
+    @property
+    def end(self) -> int:
+        """Just after the last committed sample."""
+        with self._lock:
+            return self._origin + len(self._sound)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance has begun and not ended yet."""
+        with self._lock:
+            return bool(self._spans) and self._spans[-1].end is None
+
+    def push(self, samples: FloatArray) -> None:
+        """Put speech into the queue.
+
+        Raises:
+            OptionError: More would wait than may.
+        """
+        if not len(samples):
+            return
+        with self._lock:
+            if self._queued + len(samples) > self._limit:
+                raise OptionError(
+                    "speech",
+                    f"more than {self._limit / self.rate:g} s would wait",
+                    "push no faster than it is spoken",
+                )
+            if not self._queued:
+                self._waiting_since = self._clock()
+            self._queue.append(samples)
+            self._queued += len(samples)
+
+    def flush(self) -> None:
+        """Say that what was pushed so far is a whole utterance."""
+        with self._lock:
+            if self._queued or self.speaking:
+                self._queue.append(None)
+
+    def interrupt(self, at: int, fade: int) -> None:
+        """Forget what waits and what was committed from ``at`` on.
+
+        The sound that is heard then fades out over ``fade`` samples.
+        """
+        with self._lock:
+            self._queue.clear()
+            self._queued = 0
+            self._waiting_since = None
+            cut = max(at - self._origin, 0)
+            ebbing = self._sound[cut : cut + fade]
+            ebbing = ebbing * np.linspace(1, 0, len(ebbing), dtype=np.float32)
+            self._sound = np.concatenate([self._sound[:cut], ebbing])
+            while self._spans and self._spans[-1].start >= at:
+                self._spans.pop()
+            if self._spans and (self._spans[-1].end or at) >= at:
+                self._spans[-1].end = at
+            self._ends = deque(end for end in self._ends if end <= at)
+
+    def pull(self, start: int) -> FloatArray:
+        """The block that begins at ``start``, committed if need be."""
+        return self.read(start, start + self.block)
+
+    def read(self, start: int, end: int) -> FloatArray:
+        """(end - start,) samples, committed if need be; 0 where they were forgotten."""
+        with self._lock:
+            while self.end < end:
+                self._commit()
+            first, last = start - self._origin, end - self._origin
+            missing = max(-first, 0)
+            got = self._sound[max(first, 0) : max(last, 0)]
+            return np.concatenate([np.zeros(missing, np.float32), got]) if missing else got.copy()
+
+    def span(self, position: int) -> Span | None:
+        """The utterance that covers a position, or None."""
+        with self._lock:
+            for span in reversed(self._spans):
+                if span.start <= position and (span.end is None or position < span.end):
+                    return span
+        return None
+
+    def onset(self, start: int, end: int) -> Span | None:
+        """The utterance that begins in ``[start, end)``, or None."""
+        with self._lock:
+            return next((span for span in self._spans if start <= span.start < end), None)
+
+    def ended(self, end: int) -> int:
+        """How many flushed utterances ended before ``end`` and were not yet told of."""
+        with self._lock:
+            count = 0
+            while self._ends and self._ends[0] <= end:
+                self._ends.popleft()
+                count += 1
+            return count
+
+    def forget(self, before: int) -> None:
+        """Let go of everything before a position."""
+        with self._lock:
+            keep = before - self._origin
+            if keep < self.rate:  # copy once a second, not once a frame
+                return
+            self._sound = self._sound[keep:].copy()
+            self._origin = before
+            while self._spans and self._spans[0].end is not None and self._spans[0].end < before:
+                self._spans.popleft()
+
+    def _commit(self) -> None:
+        start = self.end
+        if not self.speaking and self._ready():
+            pushed = self._waiting_since if self._waiting_since is not None else self._clock()
+            self._spans.append(Span(start, None, pushed))
+            self._quiet_for = 0
+        block = np.zeros(self.block, np.float32)
+        filled = self._fill(block, start) if self.speaking else 0
+        self._sound = np.concatenate([self._sound, block])
+        if self.speaking and not self._queued:
+            self._quiet_for = self._quiet_for + self.block - filled
+            if self._quiet_for >= self._tail:
+                self._spans[-1].end = self.end
+        elif filled:
+            self._quiet_for = 0
+
+    def _fill(self, block: FloatArray, start: int) -> int:
+        filled = 0
+        while self._queue:
+            head = self._queue[0]
+            if head is None:
+                self._ends.append(start + filled)
+                self._queue.popleft()
+                continue
+            if filled == len(block):
+                break
+            take = min(len(head), len(block) - filled)
+            block[filled : filled + take] = head[:take]
+            self._queue[0] = head[take:]
+            if take == len(head):
+                self._queue.popleft()
+            filled += take
+            self._queued -= take
+        if filled:
+            self._waiting_since = self._clock() if self._queued else None
+            self._quiet_for = 0
+        return filled
+
+    def _ready(self) -> bool:
+        if not self._queued or self._waiting_since is None:
+            return False
+        if self._queued >= self._hold or any(item is None for item in self._queue):
+            return True
+        return (self._clock() - self._waiting_since) * self.rate >= self._hold
