@@ -12,9 +12,10 @@ import numpy as np
 from masktalk.media.audio import chunked, resampled
 from masktalk.types import FloatArray
 
-#: Rates that AAC (ISO/IEC 14496-3) and Opus (RFC 6716) take.
+#: Rates that are kept, of those that AAC (ISO/IEC 14496-3) and Opus (RFC 6716) take. An AAC
+#: frame is 1024 samples whatever the rate: below 32 kHz it would outlast a video frame.
 _RATES = {
-    "aac": (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000),
+    "aac": (96000, 88200, 64000, 48000, 44100, 32000),
     "libopus": (48000, 24000, 16000, 12000, 8000),
 }
 _DEFAULT_RATE = 48000
