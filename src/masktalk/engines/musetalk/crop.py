@@ -1,0 +1,149 @@
+"""Which box of a frame MuseTalk repaints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from masktalk.compose.parsing_masks import Box
+from masktalk.types import Face, FloatArray
+
+CropKind: TypeAlias = Literal["stable", "reference"]
+
+#: The mesh vertex nearest to each of the 68 points of iBUG 300-W, in their order:
+#: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67.
+IBUG_VERTICES: tuple[int, ...] = (
+    *(127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356),
+    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
+    *(168, 197, 5, 4, 75, 97, 2, 326, 305),
+    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
+)
+_BRIDGE_ABOVE, _BRIDGE, _BRIDGE_BELOW = 28, 29, 30
+
+#: Seconds of the Gaussian that takes the jitter out of a box, and how far a box jumps,
+#: in its own widths, when the picture was cut.
+_SMOOTHING_S = 0.2
+_CUT_WIDTHS = 0.5
+
+
+@dataclass(frozen=True)
+class ShiftRange:
+    """Between which values bbox_shift still makes sense for a face.
+
+    Attributes:
+        up: Pixels it may move up; ``bbox_shift`` of ``-up``.
+        down: Pixels it may move down.
+    """
+
+    up: int
+    down: int
+
+
+def ibug_points(face: Face) -> FloatArray:
+    """(68, 2) pixels, the face's points in the order of iBUG 300-W."""
+    return np.asarray(face.mesh[list(IBUG_VERTICES), :2], np.float32)
+
+
+def reference_box(points: FloatArray, shift: int, fallback: Box) -> Box:
+    """The box the reference takes: twice as high as from the nose bridge to the chin.
+
+    Args:
+        points: (68, 2) in pixels.
+        shift: Pixels the middle moves down; the top moves twice as far.
+        fallback: The detector's box, for points that span none.
+
+    Returns:
+        x0, y0, x1, y1 in pixels; may leave the frame on the right and at the bottom.
+    """
+    whole = points.astype(np.int32)
+    middle = int(whole[_BRIDGE, 1]) + shift
+    bottom = int(whole[:, 1].max())
+    top = max(0, 2 * middle - bottom)
+    left, right = int(whole[:, 0].min()), int(whole[:, 0].max())
+    if bottom <= top or right <= left or left < 0:
+        return fallback
+    return left, top, right, bottom
+
+
+def shift_range(points: Sequence[FloatArray]) -> ShiftRange:
+    """The range the reference advises: half a nose bridge up and down, on the average."""
+    whole = np.stack([p.astype(np.int32) for p in points])
+    up = whole[:, _BRIDGE_BELOW, 1] - whole[:, _BRIDGE, 1]
+    down = whole[:, _BRIDGE, 1] - whole[:, _BRIDGE_ABOVE, 1]
+    return ShiftRange(int(up.sum() / len(up)), int(down.sum() / len(down)))
+
+
+def crop_boxes(
+    faces: Sequence[Face | None],
+    size: tuple[int, int],
+    rate: float,
+    kind: CropKind,
+    shift: int,
+    margin: int,
+) -> list[Box | None]:
+    """One box a frame, inside the frame; None where there is no face.
+
+    Args:
+        faces: One a frame.
+        size: Width and height of the frames.
+        rate: Frames per second.
+        kind: ``reference`` takes each frame's own box, ``stable`` one smoothed over time.
+        shift: See ``reference_box``.
+        margin: Pixels the box reaches further down.
+    """
+    raw = [None if face is None else _box_of(face, shift) for face in faces]
+    if kind == "stable":
+        raw = smoothed_boxes(raw, rate)
+    return [None if box is None else _inside(box, size, margin) for box in raw]
+
+
+def _box_of(face: Face, shift: int) -> npt.NDArray[np.float64]:
+    x0, y0, x1, y1 = (int(edge) for edge in face.box)
+    fallback = (max(x0, 0), max(y0, 0), x1, y1)
+    return np.array(reference_box(ibug_points(face), shift, fallback), np.float64)
+
+
+def smoothed_boxes(
+    boxes: Sequence[npt.NDArray[np.float64] | None], rate: float
+) -> list[npt.NDArray[np.float64] | None]:
+    """Boxes under a Gaussian in time that looks neither across cuts nor at absent faces."""
+    reach = max(int(round(3 * _SMOOTHING_S * rate)), 1)
+    offsets = np.arange(-reach, reach + 1)
+    kernel = np.exp(-0.5 * (offsets / (_SMOOTHING_S * rate)) ** 2)
+    result: list[npt.NDArray[np.float64] | None] = [None] * len(boxes)
+    for run in _shots(boxes):
+        stacked = np.stack([boxes[i] for i in run])  # type: ignore[misc]
+        for place, index in enumerate(run):
+            near = np.clip(place + offsets, 0, len(run) - 1)
+            inside = near == place + offsets
+            weight = (kernel * inside)[:, None]
+            result[index] = (stacked[near] * weight).sum(axis=0) / weight.sum()
+    return result
+
+
+def _shots(boxes: Sequence[npt.NDArray[np.float64] | None]) -> list[list[int]]:
+    """Runs of frames with a face, split where the box jumps."""
+    runs: list[list[int]] = []
+    last: npt.NDArray[np.float64] | None = None
+    for index, box in enumerate(boxes):
+        if box is not None:
+            jumped = last is not None and np.abs(box - last).max() > _CUT_WIDTHS * (
+                last[2] - last[0]
+            )
+            if last is None or jumped:
+                runs.append([])
+            runs[-1].append(index)
+        last = box
+    return runs
+
+
+def _inside(box: npt.NDArray[np.float64], size: tuple[int, int], margin: int) -> Box | None:
+    x0, y0, x1, y1 = (int(round(edge)) for edge in box)
+    x0, y0 = max(x0, 0), max(y0, 0)
+    x1, y1 = min(x1, size[0]), min(y1 + margin, size[1])
+    return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None

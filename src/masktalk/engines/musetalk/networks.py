@@ -1,0 +1,194 @@
+"""MuseTalk's two large networks, built by diffusers and filled from public files.
+
+Zhang et al., "MuseTalk: Real-Time High Quality Lip Synchronization with Latent Space
+Inpainting" (2024): a Stable Diffusion 1 UNet that paints a mouth in one step, between the
+encoder and the decoder of Stable Diffusion's VAE.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from masktalk.errors import MissingExtraError, WeightsError
+from masktalk.weights import load_tensors
+
+#: Latents per unit of the VAE's own scale.
+SCALING_FACTOR = 0.18215
+
+UNET_CONFIG: dict[str, Any] = {
+    "act_fn": "silu",
+    "attention_head_dim": 8,
+    "block_out_channels": [320, 640, 1280, 1280],
+    "center_input_sample": False,
+    "cross_attention_dim": 384,
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+    "downsample_padding": 1,
+    "flip_sin_to_cos": True,
+    "freq_shift": 0,
+    "in_channels": 8,
+    "layers_per_block": 2,
+    "mid_block_scale_factor": 1,
+    "norm_eps": 1e-5,
+    "norm_num_groups": 32,
+    "out_channels": 4,
+    "sample_size": 64,
+    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+}
+
+VAE_CONFIG: dict[str, Any] = {
+    "act_fn": "silu",
+    "block_out_channels": [128, 256, 512, 512],
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "in_channels": 3,
+    "latent_channels": 4,
+    "layers_per_block": 2,
+    "norm_num_groups": 32,
+    "out_channels": 3,
+    "sample_size": 256,
+    "scaling_factor": SCALING_FACTOR,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+}
+
+#: The VAE's attention, as the published file of 2022 names it and as diffusers does now.
+_OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The loaded pair.
+
+    Attributes:
+        unet: diffusers' ``UNet2DConditionModel``.
+        vae: diffusers' ``AutoencoderKL``.
+    """
+
+    unet: Any
+    vae: Any
+
+    @property
+    def scaling_factor(self) -> float:
+        """Latents per unit of the VAE's own scale."""
+        return float(self.vae.config.scaling_factor)
+
+    @property
+    def picture_size(self) -> int:
+        """Pixels along a side of the face that is generated."""
+        return int(self.vae.config.sample_size)
+
+
+def make_unet(config: dict[str, Any] | None = None, device: str | None = None) -> Any:
+    """An unfilled UNet."""
+    with torch.device(device or "cpu"):
+        return _diffusers().UNet2DConditionModel(**(config or UNET_CONFIG)).eval()
+
+
+def make_vae(config: dict[str, Any] | None = None, device: str | None = None) -> Any:
+    """An unfilled VAE."""
+    with torch.device(device or "cpu"):
+        return _diffusers().AutoencoderKL(**(config or VAE_CONFIG)).eval()
+
+
+def load_unet(
+    path: Path, config: Path | None, dtype: torch.dtype, device: torch.device | str
+) -> Any:
+    """A UNet from a plain state dict.
+
+    Args:
+        path: ``unet.pth`` or ``pytorch_model.bin``.
+        config: ``musetalk.json``; None for the published one.
+        dtype: What to compute in.
+        device: Where.
+
+    Raises:
+        WeightsError: The file does not fit the network.
+    """
+    network = make_unet(_read_config(config) if config else None, device="meta")
+    return _fill(network, path, load_tensors(path), dtype, device)
+
+
+def load_vae(path: Path, dtype: torch.dtype, device: torch.device | str) -> Any:
+    """A VAE from the published file, its attention named in the old way or the new.
+
+    A ``config.json`` beside it is honoured.
+
+    Raises:
+        WeightsError: The file does not fit the network.
+    """
+    beside = path.with_name("config.json")
+    network = make_vae(_read_config(beside) if beside.is_file() else None, device="meta")
+    tensors = {modern_key(key): value for key, value in load_tensors(path).items()}
+    shapes = network.state_dict()
+    for key, value in tensors.items():
+        if key in shapes and value.shape != shapes[key].shape:
+            tensors[key] = value.reshape(shapes[key].shape)
+    return _fill(network, path, tensors, dtype, device)
+
+
+def modern_key(key: str) -> str:
+    """A VAE key as diffusers names it now."""
+    head, dot, tail = key.rpartition(".")
+    parent, _, last = head.rpartition(".")
+    if ".attentions." in key and last in _OLD_ATTENTION:
+        return f"{parent}.{_OLD_ATTENTION[last]}{dot}{tail}"
+    return key
+
+
+def positional_encoding(tokens: int, width: int) -> Tensor:
+    """(tokens, width) sinusoids (Vaswani et al. 2017, section 3.5)."""
+    place = torch.arange(tokens, dtype=torch.float32)[:, None]
+    step = torch.exp(torch.arange(0, width, 2).float() * (-torch.log(torch.tensor(1e4)) / width))
+    encoding = torch.zeros(tokens, width)
+    encoding[:, 0::2] = torch.sin(place * step)
+    encoding[:, 1::2] = torch.cos(place * step)
+    return encoding
+
+
+def _fill(
+    network: nn.Module,
+    path: Path,
+    tensors: dict[str, Tensor],
+    dtype: torch.dtype,
+    device: torch.device | str,
+) -> nn.Module:
+    """Copy tensors in one by one, so that the file and the network never both lie in memory."""
+    expected = set(network.state_dict())
+    missing, unknown = sorted(expected - set(tensors)), sorted(set(tensors) - expected)
+    if missing or unknown:
+        raise WeightsError(
+            path, f"does not fit: missing {missing[:2] or 'none'}, unknown {unknown[:2] or 'none'}"
+        )
+    network = network.to(dtype).to_empty(device=device)
+    state = network.state_dict()
+    with torch.no_grad():
+        for key in list(tensors):
+            value = tensors.pop(key)
+            if value.shape != state[key].shape:
+                raise WeightsError(
+                    path, f"{key} is {list(value.shape)}, not {list(state[key].shape)}"
+                )
+            state[key].copy_(value)
+    return network.eval().requires_grad_(False)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(path, f"is not a network configuration ({error})") from error
+    return {key: value for key, value in content.items() if not key.startswith("_")}
+
+
+def _diffusers() -> Any:
+    try:
+        import diffusers
+    except ImportError as error:
+        raise MissingExtraError(
+            str(error.name), "is not installed", "pip install 'masktalk[musetalk]'"
+        ) from error
+    return diffusers

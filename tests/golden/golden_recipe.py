@@ -1,0 +1,95 @@
+"""The golden vectors' recipe: weights and inputs rebuilt from a name and a shape."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
+_L2_GAINS = {"conv3_3_norm": 10.0, "conv4_3_norm": 8.0, "conv5_3_norm": 5.0}
+
+
+def golden(name: str) -> dict[str, np.ndarray]:
+    """The arrays of one golden file; skips the test where there is none."""
+    path = GOLDEN / f"{name}.npz"
+    if not path.is_file():
+        pytest.skip("the golden vectors are not here")
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def golden_keys(name: str) -> list[tuple[str, tuple[int, ...]]]:
+    """Key and shape of every tensor of a network, in order."""
+    path = GOLDEN / f"{name}_keys.txt"
+    if not path.is_file():
+        pytest.skip("the golden vectors are not here")
+    rows = [line.split("\t") for line in path.read_text().splitlines() if line[0] != "#"]
+    return [(row[0], tuple(int(n) for n in row[1][1:-1].split(",") if n)) for row in rows]
+
+
+def uniform(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Float64 in [0, 1), C order, from a name."""
+    seed = zlib.crc32(name.encode())
+    return np.random.RandomState(seed).random_sample(shape)
+
+
+def rnd(name: str, shape: tuple[int, ...], scale: float = 3**0.5) -> torch.Tensor:
+    """The recipe's input of that name."""
+    return torch.from_numpy(((2 * uniform(f"input/{name}", shape) - 1) * scale).astype(np.float32))
+
+
+def weight(net: str, key: str, shape: tuple[int, ...], integer: bool = False) -> torch.Tensor:
+    """The recipe's weight of that network and key."""
+    if integer:
+        return torch.zeros(shape, dtype=torch.int64)
+    u = uniform(f"{net}/{key}", shape)
+    if key.endswith("running_var"):
+        u += 0.5
+    elif key.endswith(("running_mean", "bias")):
+        u = 0.2 * (u - 0.5)
+    elif len(shape) == 1:
+        u = (0.8 + 0.4 * u) * _L2_GAINS.get(key.removesuffix(".weight"), 1.0)
+    else:
+        u = (2 * u - 1) * np.sqrt(3 / np.prod(shape[1:]))
+    return torch.from_numpy(u.astype(np.float32))
+
+
+def weights(net: str, shapes: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Recipe weights for a state dict, one at a time."""
+    for key, tensor in shapes.items():
+        integer = not tensor.is_floating_point()
+        yield key, weight(net, key, tuple(tensor.shape), integer)
+
+
+def fill(net: str, module: Any) -> Any:
+    """Put recipe weights into a module, tensor by tensor."""
+    with torch.no_grad():
+        state = module.state_dict()
+        for key, value in weights(net, state):
+            state[key].copy_(value)
+    return module.eval()
+
+
+def synth_frame(height: int, width: int) -> np.ndarray:
+    """(h, w, 3) uint8 BGR, the recipe's picture."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    planes = [40 + 150 * x / width, 30 + 180 * y / height, 128 + 90 * np.sin(x / 17)]
+    return np.rint(np.stack(planes, axis=-1)).astype(np.uint8)
+
+
+def chirp() -> np.ndarray:
+    """(62400, 2) int16, the recipe's 48 kHz sound."""
+    t = np.arange(62400) / 48000
+    x = 0.5 * np.sin(2 * np.pi * (200 * t + 1500 * t**2))
+    return np.rint(32767 * np.stack([x, 0.5 * x], axis=-1)).astype(np.int16)
+
+
+def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Largest difference, relative to the spread of what is expected."""
+    return float(np.abs(ours.astype(np.float64) - theirs).max() / np.abs(theirs).max())
