@@ -124,18 +124,18 @@ class SourceFrame(Frame):
     def has_alpha(self) -> bool:
         return self.stored.shape[2] == 4
 
-    def at(self, time: Fraction) -> Frame:
+    def at(self, time: Fraction) -> SourceFrame:
         return SourceFrame(self.stored, time)
 
     def region(self, left: int, top: int, right: int, bottom: int) -> UInt8Array:
         return self.stored.region(left, top, right, bottom)
 
-    def with_region(self, left: int, top: int, pixels: UInt8Array) -> Frame:
+    def with_region(self, left: int, top: int, pixels: UInt8Array) -> EditedFrame:
         return EditedFrame(self, left, top, pixels)
 
 
 class EditedFrame(Frame):
-    """A source's frame with one rectangle replaced.
+    """A source's frame with one rectangle replaced; several nest.
 
     Args:
         base: The frame underneath.
@@ -144,17 +144,20 @@ class EditedFrame(Frame):
         edit: (h, w, 3|4) its pixels, with as many channels as the base's.
     """
 
-    base: SourceFrame
+    base: SourceFrame | EditedFrame
     left: int
     top: int
     edit: UInt8Array
 
-    def __init__(self, base: SourceFrame, left: int, top: int, edit: UInt8Array) -> None:
+    def __init__(
+        self, base: SourceFrame | EditedFrame, left: int, top: int, edit: UInt8Array
+    ) -> None:
         height, width, channels = edit.shape
         right, bottom = left + width, top + height
         inside = left >= 0 and top >= 0 and right <= base.width and bottom <= base.height
-        if not inside or channels != base.stored.shape[2]:
-            raise ValueError(f"{edit.shape} at {left}, {top} does not fit {base.stored.shape}")
+        if not inside or (channels == 4) != base.has_alpha:
+            size = f"{base.width}x{base.height}"
+            raise ValueError(f"{edit.shape} at {left}, {top} does not fit a {size} frame")
         for name, value in (("base", base), ("left", left), ("top", top), ("edit", edit)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "time", base.time)
@@ -184,30 +187,41 @@ class EditedFrame(Frame):
     def has_alpha(self) -> bool:
         return self.base.has_alpha
 
-    def at(self, time: Fraction) -> Frame:
-        return EditedFrame(SourceFrame(self.base.stored, time), self.left, self.top, self.edit)
+    @property
+    def source(self) -> SourceFrame:
+        """The frame at the bottom of all edits."""
+        return self.base.source if isinstance(self.base, EditedFrame) else self.base
+
+    def at(self, time: Fraction) -> EditedFrame:
+        return EditedFrame(self.base.at(time), self.left, self.top, self.edit)
+
+    def region(self, left: int, top: int, right: int, bottom: int) -> UInt8Array:
+        pixels = self.base.region(left, top, right, bottom).copy()
+        height, width = self.edit.shape[:2]
+        x0, x1 = max(left, self.left), min(right, self.left + width)
+        y0, y1 = max(top, self.top), min(bottom, self.top + height)
+        if x0 < x1 and y0 < y1:
+            shown = self.edit[y0 - self.top : y1 - self.top, x0 - self.left : x1 - self.left]
+            pixels[y0 - top : y1 - top, x0 - left : x1 - left] = shown
+        return pixels
+
+    def with_region(self, left: int, top: int, pixels: UInt8Array) -> EditedFrame:
+        return EditedFrame(self, left, top, pixels)
 
     def paste_into(self, planes: av.VideoFrame, from_rgb: FromRgb) -> None:
-        """Write the edit into the planes of its base, in one of ``HALVED_FORMATS``."""
-        x, y, pixels = self._surroundings()
-        height, width = pixels.shape[:2]
+        """Write all edits into the planes of the source, in one of ``HALVED_FORMATS``."""
+        if isinstance(self.base, EditedFrame):
+            self.base.paste_into(planes, from_rgb)
+        x, y = even_below(self.left - MARGIN), even_below(self.top - MARGIN)
+        width = even_above(self.left + self.edit.shape[1] + MARGIN, self.width) - x
+        height = even_above(self.top + self.edit.shape[0] + MARGIN, self.height) - y
+        pixels = self.region(x, y, x + width, y + height)
         patch = from_rgb.sized(width, height)(pixels)
         right = even_above(self.left + self.edit.shape[1], self.width)
         bottom = even_above(self.top + self.edit.shape[0], self.height)
         inset = (even_below(self.left) - x, even_below(self.top) - y, x + width - right,
                  y + height - bottom)  # fmt: skip
         paste_planes(planes, patch, x, y, inset)
-
-    def _surroundings(self) -> tuple[int, int, UInt8Array]:
-        """(left, top, pixels) of the edit with ``MARGIN`` of the base around it, on even edges."""
-        height, width = self.edit.shape[:2]
-        x0, y0 = even_below(self.left - MARGIN), even_below(self.top - MARGIN)
-        x1 = even_above(self.left + width + MARGIN, self.width)
-        y1 = even_above(self.top + height + MARGIN, self.height)
-        pixels = self.base.region(x0, y0, x1, y1).copy()
-        top, left = self.top - y0, self.left - x0
-        pixels[top : top + height, left : left + width] = self.edit
-        return x0, y0, pixels
 
 
 def even_below(value: int) -> int:

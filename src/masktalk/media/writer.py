@@ -150,7 +150,7 @@ class Writer:
 
     def _picture(self, frame: Frame) -> av.VideoFrame:
         """The frame in the encoder's numbers; only what was edited is converted, if possible."""
-        base = frame.base if isinstance(frame, EditedFrame) else frame
+        base = frame.source if isinstance(frame, EditedFrame) else frame
         alpha = self.options.has_alpha
         if (
             not isinstance(base, SourceFrame)
