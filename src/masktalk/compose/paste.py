@@ -33,14 +33,13 @@ def paste(frame: Frame, patch: Patch | None, time: Fraction) -> Frame:
     """
     window = None if patch is None else _window(frame, patch)
     if patch is None or window is None:
-        return Frame(frame.pixels, time)
-    pixels = frame.pixels.copy()
-    over = patch.pixels[window.patch]
-    colour = pixels[window.frame][..., :3]
-    pixels[(*window.frame, slice(0, 3))] = _mix(colour, over)
+        return frame.at(time)
+    rows, columns = window.frame
+    pixels = frame.region(columns.start, rows.start, columns.stop, rows.stop).copy()
+    pixels[..., :3] = _mix(pixels[..., :3], patch.pixels[window.patch])
     if frame.has_alpha and patch.matte is not None:
-        pixels[(*window.frame, 3)] = patch.matte[window.patch]
-    return Frame(pixels, time)
+        pixels[..., 3] = patch.matte[window.patch]
+    return frame.with_region(columns.start, rows.start, pixels).at(time)
 
 
 def _window(frame: Frame, patch: Patch) -> _Window | None:
