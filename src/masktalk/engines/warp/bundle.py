@@ -6,12 +6,14 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
+from masktalk.engines.warp.lips import Lips, read_lips
 from masktalk.engines.warp.pose import fit_pose
-from masktalk.engines.warp.rig import Lips, Rig, read_lips
+from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.style import Style, read_style
 from masktalk.errors import InputError
 from masktalk.types import Face, FloatArray
@@ -51,7 +53,7 @@ def load_or_make(avatar: Avatar) -> Prepared:
     return _prepared(loaded)
 
 
-Arrays = dict[str, np.ndarray]
+Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
 def _make(avatar: Avatar) -> Arrays:
@@ -60,37 +62,40 @@ def _make(avatar: Avatar) -> Arrays:
         raise InputError(avatar.folder, "no frame of the avatar has a face", "give --points")
     chosen = indices[:: max(len(indices) // _MOST_FRAMES, 1)]
     faces = [face for face in (avatar.faces[index] for index in chosen) if face is not None]
-    frontal, rest = resting_mouth(faces)
+    frontal, base, rest = resting_mouth(faces)
     style = read_style(avatar.frame(chosen[0]).pixels, faces[0].mesh)
-    arrays: Arrays = {"version": np.array(_VERSION), "frontal": frontal}
+    arrays: Arrays = {"version": np.array(_VERSION), "frontal": frontal, "base": base}
     arrays |= {f"rest_{f.name}": np.asarray(getattr(rest, f.name)) for f in fields(rest)}
     arrays |= {f"style_{f.name}": np.asarray(getattr(style, f.name)) for f in fields(style)}
     return arrays
 
 
-def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, Lips]:
-    """The mean face in face axes, (478, 3), and its lips closed.
+def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
+    """The mesh at rest in face axes, (478, 3), on the face's plane, (478, 2), and its lips.
 
-    Of a video the third of the frames with the least open mouth says how lips and jaw
-    rest; the width is the median of all.
+    Of a video, the third of the frames with the least open mouth says how it rests.
     """
-    frontals = np.stack([fit_pose(face.mesh).frontal for face in faces])
-    gaps = np.array([read_lips(frontal).gap for frontal in frontals])
+    poses = [fit_pose(face.mesh) for face in faces]
+    gaps = np.array([read_lips(pose.frontal).gap for pose in poses])
     calm = gaps.argsort(kind="stable")[: max(len(gaps) // 3, 1)]
-    frontal = np.median(frontals[calm], axis=0).astype(np.float32)
-    return frontal, read_lips(frontal).closed()
+    frontal = np.median([poses[index].frontal for index in calm], axis=0)
+    flat = [poses[index].place(faces[index].mesh[:, :2]) for index in calm]
+    rest = read_lips(frontal.astype(np.float32)).closed()
+    return frontal.astype(np.float32), np.median(flat, axis=0).astype(np.float32), rest
 
 
 def _prepared(arrays: Arrays) -> Prepared:
     rest = Lips(
-        arrays["rest_upper"], arrays["rest_lower"], arrays["rest_corners"],
+        arrays["rest_upper"],
+        arrays["rest_lower"],
+        arrays["rest_corners"],
         float(arrays["rest_jaw"]),
-    )  # fmt: skip
-    values = {}
+    )
+    values: dict[str, Any] = {}
     for field in fields(Style):
         value = arrays[f"style_{field.name}"]
         values[field.name] = float(value) if value.ndim == 0 else value
-    return Prepared(Rig.from_frontal(arrays["frontal"], rest), Style(**values))
+    return Prepared(Rig.build(rest, arrays["frontal"], arrays["base"]), Style(**values))
 
 
 def _save(path: Path, arrays: Arrays) -> None:

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from masktalk.engines.warp.field import sampling_map
+from masktalk.engines.warp.field import DENSITY, sample, smooth_step, turned_round
+from masktalk.engines.warp.mouth import warp_pixels
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.shape import CHIN_DROP, Channels
-from masktalk.engines.warp.topology import CHIN, NOSE_BASE
+from masktalk.engines.warp.topology import CHIN, CORNERS, NOSE_BASE
 from masktalk.types import FloatArray, Patch, UInt8Array
 
-_STEPS = 3  # of the fixed point that turns the field round
 _SHADE = 0.9
 _SHADE_LIMIT = 0.22
-
-#: The movements cloth makes, in the order of ``Drape.shifts``.
-_JAW, _ROUND, _SPREAD = range(3)
 
 
 @dataclass(frozen=True, eq=False)
 class Drape:
-    """How the cloth of one frame moves when what is under it moves by one unit.
+    """How an avatar's cloth moves when what is under it moves by one unit.
 
     Attributes:
-        shifts: (3, rows, columns, 2) pixels from source to result for the jaw's drop,
-            the lips' rounding and their spreading.
+        shifts: (3, rows, columns, 2) on the rig's grid, counted in nodes, from source to
+            result, for the jaw's drop, the lips' rounding and their spreading.
         heights: (3, rows, columns) how far the cloth comes forward with each, in eye
             distances.
     """
@@ -36,33 +32,23 @@ class Drape:
     shifts: FloatArray
     heights: FloatArray
 
-
-def drape(scene: Scene, rig: Rig) -> Drape:
-    """Lay cloth over the face of a scene."""
-    pose = scene.pose
-    middle = (rig.rest.corners[0] + rig.rest.corners[1]) / 2
-    flat = np.linalg.pinv(pose.axes[:, :2].astype(np.float64)).astype(np.float32)
-    place = (scene.nodes - pose.project(middle[None])) @ flat.T
-    shape = (scene.grid.rows, scene.grid.columns)
-    x, y = place[:, 0].reshape(shape), place[:, 1].reshape(shape)
-    top = float(pose.frontal[NOSE_BASE, 1] - middle[1])
-    chin = float(pose.frontal[CHIN, 1] - middle[1])
-    sideways = np.exp(-((np.abs(x) / 0.50) ** 3))
-    jaw = _smooth((y - 0.3 * top) / (chin - 0.3 * top)) * _smooth((chin + 0.55 - y) / 0.5)
-    jaw = jaw * sideways
-    mound = np.exp(-((x / 0.26) ** 2) - ((y / 0.20) ** 2))
-    chin_mound = np.exp(-((x / 0.30) ** 2) - (((y - chin) / 0.22) ** 2))
-    zero = np.zeros(shape, np.float32)
-    across = np.stack(
-        [
-            np.stack([-0.10 * x * jaw, jaw], axis=-1),
-            np.stack([-x * mound, -0.5 * y * mound], axis=-1),
-            np.stack([x * mound, zero], axis=-1),
-        ]
-    )
-    shifts = (across @ pose.axes[:, :2].T) * scene.window[..., None]
-    heights = np.stack([0.8 * chin_mound - 0.7 * mound, mound, -0.4 * mound]) * scene.window
-    return Drape(np.asarray(shifts, np.float32), np.asarray(heights, np.float32))
+    @classmethod
+    def over(cls, rig: Rig) -> Drape:
+        """Lay cloth over the face of a rig."""
+        middle = rig.base[list(CORNERS[:2])].mean(axis=0)
+        shape = (rig.grid.rows, rig.grid.columns)
+        x, y = (column.reshape(shape) for column in (rig.grid.nodes() - middle).T)
+        top, chin = (float(rig.base[index, 1] - middle[1]) for index in (NOSE_BASE, CHIN))
+        sideways = np.exp(-((np.abs(x) / 0.50) ** 3))
+        jaw = smooth_step((y - 0.3 * top) / (chin - 0.3 * top))
+        jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * sideways
+        mound = np.exp(-((x / 0.26) ** 2) - ((y / 0.20) ** 2))
+        chin_mound = np.exp(-((x / 0.30) ** 2) - (((y - chin) / 0.22) ** 2))
+        moves = [(-0.10 * x * jaw, jaw), (-x * mound, -0.5 * y * mound), (x * mound, 0 * y)]
+        shifts = np.stack([np.stack(move, axis=-1) for move in moves])
+        shifts *= rig.window[..., None] * DENSITY
+        heights = np.stack([0.8 * chin_mound - 0.7 * mound, mound, -0.4 * mound]) * rig.window
+        return cls(shifts.astype(np.float32), heights.astype(np.float32))
 
 
 def cloth_frame(
@@ -86,16 +72,18 @@ def cloth_frame(
     """
     amounts = strength * cloth_amounts(channels)
     forward = np.tensordot(amounts, cloth.shifts, axes=1).astype(np.float32)
-    backward = turned_round(forward, scene.grid.step)
-    grid = scene.grid
-    across, down = sampling_map(grid, backward)
-    across += np.float32(grid.x)
-    down += np.float32(grid.y)
-    colours = np.ascontiguousarray(pixels[..., :3])
-    moved = cv2.remap(colours, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     height = np.tensordot(amounts, cloth.heights, axes=1).astype(np.float32)
-    shaded = _shaded(moved, scene, forward, height, light)
-    return Patch(np.asarray(cv2.cvtColor(shaded, cv2.COLOR_RGB2RGBA), np.uint8), grid.x, grid.y)
+    source = turned_round(forward, scene.at)
+    grid = scene.grid
+    fine = grid.spread(scene.pose.shift((source - scene.at) * np.float32(1 / DENSITY)))
+    across = fine[..., 0] + np.arange(grid.x, grid.x + grid.width, dtype=np.float32)
+    down = fine[..., 1] + np.arange(grid.y, grid.y + grid.height, dtype=np.float32)[:, None]
+    patch = warp_pixels(pixels, grid, across, down)
+    tone = sample(_tone(forward, height, light), scene.at)
+    gain = grid.spread(np.asarray(1.0 + tone, np.float32))[..., None]
+    colours = patch.pixels[..., :3]
+    colours[:] = np.clip(colours * gain + 0.5, 0, 255)
+    return patch
 
 
 def cloth_amounts(channels: Channels) -> FloatArray:
@@ -106,43 +94,9 @@ def cloth_amounts(channels: Channels) -> FloatArray:
     return np.array(amounts, np.float32)
 
 
-def turned_round(forward: FloatArray, step: int) -> FloatArray:
-    """(rows, columns, 2) the displacement from result to source of one from source to result.
-
-    Fixed-point iteration: b(y) = -f(y + b(y)), which converges while f's slope is below 1.
-    """
-    rows, columns = forward.shape[:2]
-    at_x, at_y = np.meshgrid(
-        np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)
-    )
-    backward = -forward
-    for _ in range(_STEPS):
-        backward = -cv2.remap(
-            forward,
-            at_x + backward[..., 0] / step,
-            at_y + backward[..., 1] / step,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    return np.asarray(backward, np.float32)
-
-
-def _shaded(
-    moved: UInt8Array, scene: Scene, forward: FloatArray, height: FloatArray, light: FloatArray
-) -> UInt8Array:
+def _tone(forward: FloatArray, height: FloatArray, light: FloatArray) -> FloatArray:
     """Cloth that turns towards the light is lighter; cloth that is pushed together is darker."""
-    step, unit = scene.grid.step, scene.pose.unit
-    slope_y, slope_x = np.gradient(height * unit / step)
-    squeeze = np.gradient(forward[..., 0] / step, axis=1) + np.gradient(
-        forward[..., 1] / step, axis=0
-    )
+    slope_y, slope_x = np.gradient(height * DENSITY)
+    squeeze = np.gradient(forward[..., 0], axis=1) + np.gradient(forward[..., 1], axis=0)
     tone = -(slope_x * light[0] + slope_y * light[1]) + 0.35 * squeeze
-    tone = np.clip(_SHADE * tone, -_SHADE_LIMIT, _SHADE_LIMIT) * scene.window
-    gain = scene.grid.spread((1.0 + tone).astype(np.float32))
-    lit = moved * gain[..., None]
-    return np.asarray(np.clip(lit + 0.5, 0, 255), np.uint8)
-
-
-def _smooth(t: FloatArray) -> FloatArray:
-    clipped = np.clip(t, 0.0, 1.0)
-    return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
+    return np.asarray(np.clip(_SHADE * tone, -_SHADE_LIMIT, _SHADE_LIMIT), np.float32)

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.warp.bundle import Prepared, load_or_make
-from masktalk.engines.warp.cloth import cloth_frame, drape
-from masktalk.engines.warp.interior import paint_plates
-from masktalk.engines.warp.mouth import mouth_size, speak_frame
+from masktalk.engines.warp.cloth import Drape, cloth_frame
+from masktalk.engines.warp.interior import Plates, paint_plates
+from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.shape import read_channels
 from masktalk.engines.warp.timeline import moments
@@ -52,7 +52,7 @@ class WarpEngine(Engine):
         talker = Talker(avatar, load_or_make(avatar), self.options)
         for moment in moments(speech, articulator):
             index = avatar.index_at(speech.begin + moment.time)
-            yield talker.patch(index, moment.values)
+            yield talker.patch(index, moment.values) if speech.wants(moment.step) else None
 
 
 class Talker:
@@ -66,28 +66,39 @@ class Talker:
 
     def __init__(self, avatar: Avatar, prepared: Prepared, options: WarpOptions) -> None:
         self._avatar = avatar
-        self._prepared = prepared
+        self._rig, self._style = prepared.rig, prepared.style
         self._options = options
-        self._scene: tuple[int, Scene | None] = (-1, None)
-        self._plates = None
+        self._last: tuple[int, Scene] | None = None
+        self._drape: Drape | None = None
+        self._plates: Plates | None = None
+        if avatar.mouth == "cloth":
+            self._drape = Drape.over(self._rig)
 
     def patch(self, index: int, values: FloatArray) -> Patch | None:
         """The patch for the avatar's frame ``index`` with a mouth as in ``values``."""
-        scene = self._scene_of(index)
+        scene = self._scene(index)
         if scene is None:
             return None
         channels = read_channels(values * self._options.amplitude)
         pixels = self._avatar.frame(index).pixels
-        rig, style = self._prepared.rig, self._prepared.style
-        if self._avatar.mouth == "cloth":
-            strength = self._options.cloth_strength
-            cloth = drape(scene, rig)
-            return cloth_frame(pixels, scene, cloth, channels, strength=strength, light=style.light)
-        plates = paint_plates(style, scene.pose.unit * mouth_size(rig))
-        return speak_frame(pixels, scene, rig, plates, channels)
+        if self._drape is not None:
+            return cloth_frame(
+                pixels,
+                scene,
+                self._drape,
+                channels,
+                strength=self._options.cloth_strength,
+                light=self._style.light,
+            )
+        if self._plates is None:
+            self._plates = paint_plates(self._style, scene.pose.unit * self._rig.mouth_size)
+        return speak_frame(pixels, scene, self._rig, self._plates, channels)
 
-    def _scene_of(self, index: int) -> Scene | None:
-        if self._scene[0] != index:
-            face = self._avatar.faces[index]
-            self._scene = (index, None if face is None else Scene.from_mesh(face.mesh))
-        return self._scene[1]
+    def _scene(self, index: int) -> Scene | None:
+        face = self._avatar.faces[index]
+        if face is None:
+            return None
+        if self._last is None or self._last[0] != index:
+            still = self._avatar.frame_count == 1
+            self._last = (index, Scene.of(face.mesh, self._rig, still=still))
+        return self._last[1]

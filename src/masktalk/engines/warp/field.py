@@ -1,9 +1,13 @@
-"""Smooth displacement fields through moved points, and the maps that apply them.
+"""Smooth displacement fields through moved points, on a coarse grid that lies on the face.
 
-The field interpolates its points with the kernel sqrt(r^2 + e^2) (Hardy's multiquadric,
-"Multiquadric equations of topography", JGR 1971) plus a constant. It is built on the
-points where they end up, so it maps a pixel of the result straight to its source: nothing
-has to be inverted, and a lip line lands exactly where it was sent.
+Fields interpolate their points with the kernel sqrt(r^2 + e^2) plus a constant (Hardy's
+multiquadric, "Multiquadric equations of topography", JGR 1971). The points' places are
+the avatar's; only their displacements change from frame to frame, so a field is one
+product of a matrix made once with the displacements, and it is turned round by a few
+fixed-point steps.
+
+Places are on the face's plane: x to the picture's right and y down of the upright face,
+in distances between the outer eye corners.
 """
 
 from __future__ import annotations
@@ -15,13 +19,115 @@ import numpy as np
 
 from masktalk.types import FloatArray, UInt8Array
 
+#: Nodes per eye distance.
+DENSITY = 26
 _SOFTNESS = 0.05  # e, in eye distances
 _RELAX = 0.004  # how far the field may miss a point, for points that nearly coincide
+_STEPS = 5  # of the fixed point
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
-    """A coarse grid over a rectangle of a frame.
+class PlaneGrid:
+    """A coarse grid on the face's plane.
+
+    Attributes:
+        left: x of the first column.
+        top: y of the first row.
+        columns: Nodes across.
+        rows: Nodes down.
+    """
+
+    left: float
+    top: float
+    columns: int
+    rows: int
+
+    @classmethod
+    def around(cls, outline: FloatArray) -> PlaneGrid:
+        """A grid that holds an outline (P, 2) and one cell more on each side."""
+        low = np.floor(outline.min(axis=0) * DENSITY) - 1
+        high = np.ceil(outline.max(axis=0) * DENSITY) + 1
+        columns, rows = (high - low).astype(int) + 1
+        return cls(float(low[0]) / DENSITY, float(low[1]) / DENSITY, int(columns), int(rows))
+
+    def nodes(self) -> FloatArray:
+        """(rows * columns, 2) places of the nodes."""
+        both = np.empty((self.rows, self.columns, 2), np.float32)
+        both[..., 0] = self.left + np.arange(self.columns, dtype=np.float32) / DENSITY
+        both[..., 1] = (self.top + np.arange(self.rows, dtype=np.float32) / DENSITY)[:, None]
+        return both.reshape(-1, 2)
+
+    def index(self, places: FloatArray) -> FloatArray:
+        """(..., 2) column and row, with fractions, of places (..., 2)."""
+        corner = np.array([self.left, self.top], np.float32)
+        return np.asarray((places - corner) * np.float32(DENSITY), np.float32)
+
+    def window(self, outline: FloatArray, margin: float) -> FloatArray:
+        """(rows, columns) 1 inside an outline (P, 2), smoothly 0 at it over ``margin``."""
+        inside: UInt8Array = np.zeros((self.rows, self.columns), np.uint8)
+        cv2.fillPoly(inside, [np.round(self.index(outline)).astype(np.int32)], (1,))
+        inside[[0, -1]] = 0
+        inside[:, [0, -1]] = 0
+        away = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / (margin * DENSITY)
+        return smooth_step(np.asarray(away, np.float32))
+
+
+def kernel(places: FloatArray, sites: FloatArray) -> FloatArray:
+    """(N, K) multiquadric between places (N, 2) and sites (K, 2)."""
+    middle = sites.mean(axis=0)
+    a, b = places - middle, sites - middle
+    squared = a @ (-2.0 * b.T)
+    squared += (a * a).sum(axis=1)[:, None] + ((b * b).sum(axis=1) + _SOFTNESS**2)
+    np.maximum(squared, _SOFTNESS**2, out=squared)
+    return np.asarray(np.sqrt(squared, out=squared), np.float32)
+
+
+def interpolation(places: FloatArray, sites: FloatArray) -> FloatArray:
+    """(N, K) matrix that takes displacements of sites (K, 2) to displacements of places (N, 2)."""
+    count = len(sites)
+    system = np.zeros((count + 1, count + 1))
+    system[:count, :count] = -kernel(sites, sites)
+    system[range(count), range(count)] += _RELAX
+    system[count, :count] = system[:count, count] = 1.0
+    answers = np.ones((len(places), count + 1), np.float32)
+    answers[:, :count] = -kernel(places, sites)
+    solved = np.linalg.solve(system, answers.T.astype(np.float64))
+    return np.ascontiguousarray(solved[:count].T, np.float32)
+
+
+def smooth_step(t: FloatArray) -> FloatArray:
+    """0 below 0, 1 above 1, without a corner between."""
+    clipped = np.clip(t, 0.0, 1.0)
+    return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
+
+
+def sample(field: FloatArray, at: FloatArray) -> FloatArray:
+    """A (rows, columns, C) field at (h, w, 2) columns and rows, linear between nodes."""
+    taken = cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return np.asarray(taken, np.float32)
+
+
+def turned_round(forward: FloatArray, at: FloatArray) -> FloatArray:
+    """Where what a field moved to ``at`` came from.
+
+    Fixed-point iteration x <- y - f(x), which converges while f is less steep than 1.
+
+    Args:
+        forward: (rows, columns, 2) displacement on the grid, counted in nodes.
+        at: (h, w, 2) columns and rows in the result.
+
+    Returns:
+        (h, w, 2) columns and rows in the source.
+    """
+    source = at
+    for _ in range(_STEPS):
+        source = at - sample(forward, source)
+    return source
+
+
+@dataclass(frozen=True, eq=False)
+class PixelGrid:
+    """A coarse grid over an upright rectangle of a frame.
 
     Attributes:
         x: Column of the rectangle's left edge.
@@ -38,12 +144,12 @@ class Grid:
     rows: int
 
     @classmethod
-    def over(cls, box: tuple[float, float, float, float], step: int) -> Grid:
-        """A grid that covers x0, y0, x1, y1."""
-        x0, y0 = int(np.floor(box[0])), int(np.floor(box[1]))
-        columns = int(np.ceil((box[2] - x0) / step)) + 1
-        rows = int(np.ceil((box[3] - y0) / step)) + 1
-        return cls(x0, y0, step, columns, rows)
+    def over(cls, points: FloatArray, unit: float) -> PixelGrid:
+        """A grid that covers points (P, 2) where an eye distance is ``unit`` pixels."""
+        step = max(round(unit / DENSITY), 1)
+        x0, y0 = np.floor(points.min(axis=0)).astype(int)
+        x1, y1 = np.ceil(points.max(axis=0)).astype(int)
+        return cls(int(x0), int(y0), step, int(x1 - x0) // step + 1, int(y1 - y0) // step + 1)
 
     @property
     def width(self) -> int:
@@ -52,74 +158,19 @@ class Grid:
 
     @property
     def height(self) -> int:
+        """Pixels that the grid answers for, down."""
         return self.rows * self.step
 
     def nodes(self) -> FloatArray:
-        """(rows * columns, 2) pixel positions of the nodes, at the centres of their cells."""
-        centre = (self.step - 1) / 2
-        across = self.x + centre + self.step * np.arange(self.columns, dtype=np.float32)
-        down = self.y + centre + self.step * np.arange(self.rows, dtype=np.float32)
+        """(rows, columns, 2) pixel positions of the nodes, in the middle of their cells."""
+        middle = (self.step - 1) / 2
         both = np.empty((self.rows, self.columns, 2), np.float32)
-        both[..., 0] = across
+        both[..., 0] = self.x + middle + self.step * np.arange(self.columns, dtype=np.float32)
+        down = self.y + middle + self.step * np.arange(self.rows, dtype=np.float32)
         both[..., 1] = down[:, None]
-        return both.reshape(-1, 2)
+        return both
 
     def spread(self, coarse: FloatArray) -> FloatArray:
         """A (rows, columns[, C]) field on the nodes, linear between them, at every pixel."""
         size = (self.width, self.height)
         return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def kernel(nodes: FloatArray, sites: FloatArray, unit: float) -> FloatArray:
-    """(N, K) multiquadric between nodes (N, 2) and sites (K, 2), in units of ``unit``."""
-    a, b = nodes / unit, sites / unit
-    middle = b.mean(axis=0)
-    a, b = a - middle, b - middle
-    squared = a @ (-2.0 * b.T)
-    squared += (a * a).sum(axis=1)[:, None] + ((b * b).sum(axis=1) + _SOFTNESS**2)
-    np.maximum(squared, _SOFTNESS**2, out=squared)
-    return np.asarray(np.sqrt(squared, out=squared), np.float32)
-
-
-def weights(sites: FloatArray, values: FloatArray, unit: float) -> FloatArray:
-    """(K + 1, C) coefficients of the field that takes ``values`` (K, C) at ``sites`` (K, 2)."""
-    count = len(sites)
-    system = np.zeros((count + 1, count + 1))
-    system[:count, :count] = -kernel(sites, sites, unit)
-    system[range(count), range(count)] += _RELAX
-    system[count, :count] = system[:count, count] = 1.0
-    wanted = np.zeros((count + 1, values.shape[1]))
-    wanted[:count] = values
-    return np.linalg.solve(system, wanted).astype(np.float32)
-
-
-def evaluate(
-    nodes: FloatArray, sites: FloatArray, coefficients: FloatArray, unit: float
-) -> FloatArray:
-    """(N, C) the field at ``nodes`` (N, 2)."""
-    return np.asarray(coefficients[-1] - kernel(nodes, sites, unit) @ coefficients[:-1], np.float32)
-
-
-def window(grid: Grid, outline: FloatArray, margin: float) -> FloatArray:
-    """(rows, columns) 1 inside an outline (P, 2), smoothly 0 over ``margin`` pixels at it."""
-    inside: UInt8Array = np.zeros((grid.rows, grid.columns), np.uint8)
-    corner = np.array([grid.x, grid.y], np.float32) + (grid.step - 1) / 2
-    cv2.fillPoly(inside, [np.round((outline - corner) / grid.step).astype(np.int32)], 1)
-    inside[[0, -1]] = 0
-    inside[:, [0, -1]] = 0
-    away = cv2.distanceTransform(inside, cv2.DIST_L2, 3) * (grid.step / margin)
-    ramp = np.clip(away, 0.0, 1.0)
-    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
-
-
-def sampling_map(grid: Grid, displacement: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Source column and row of every pixel of the grid, counted from its corner.
-
-    Args:
-        grid: Where.
-        displacement: (rows, columns, 2) from result to source, in pixels.
-    """
-    fine = grid.spread(displacement)
-    across = fine[..., 0] + np.arange(grid.width, dtype=np.float32)
-    down = fine[..., 1] + np.arange(grid.height, dtype=np.float32)[:, None]
-    return across, down

@@ -9,6 +9,7 @@ a frame only places the plates. Tooth sizes are average adult crowns (Ash & Nels
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -182,6 +183,8 @@ def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: flo
         inside += layer[..., :3]
     if plates.shade > 0:
         inside *= _occlusion(opening, unit, plates.shade)[..., None]
+    if plates.grain > 0:
+        inside += _grain(height, width) * np.float32(plates.grain)
     return inside
 
 
@@ -203,10 +206,18 @@ def _occlusion(opening: FloatArray, unit: float, strength: float) -> FloatArray:
     return np.asarray(1 - strength * (1 - light), np.float32)
 
 
-def grain_for(shape: tuple[int, int], deviation: float) -> FloatArray:
+@cache
+def _noise() -> FloatArray:
+    return np.random.default_rng(7).standard_normal((256, 256, 1)).astype(np.float32)
+
+
+def _grain(height: int, width: int) -> FloatArray:
     """(h, w, 1) the same noise every time, so that a still mouth stays still."""
-    noise = np.random.default_rng(7).standard_normal((*shape, 1)).astype(np.float32)
-    return noise * np.float32(deviation)
+    return (
+        np.resize(_noise(), (height, width, 1))
+        if height > 256 or width > 256
+        else _noise()[:height, :width]
+    )
 
 
 def blend(below: UInt8Array, inside: FloatArray, opening: FloatArray) -> UInt8Array:

@@ -5,18 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from masktalk.engines.warp.field import sampling_map
-from masktalk.engines.warp.interior import Place, Plates, blend, grain_for, render_interior
+from masktalk.engines.warp.edges import Box, above_mask, mouth_box, opening_mask
+from masktalk.engines.warp.field import PixelGrid
+from masktalk.engines.warp.interior import Place, Plates, blend, render_interior
 from masktalk.engines.warp.rig import Rig
-from masktalk.engines.warp.scene import (
-    Box,
-    Moved,
-    Scene,
-    above_mask,
-    mouth_box,
-    move,
-    opening_mask,
-)
+from masktalk.engines.warp.scene import Moved, Scene, move
 from masktalk.engines.warp.shape import CHIN_BACK, CHIN_DROP, Channels, mouth_motion
 from masktalk.types import FloatArray, Patch, UInt8Array
 
@@ -33,58 +26,52 @@ def speak_frame(
         plates: The avatar's inside of the mouth.
         channels: What the mouth shall do.
     """
-    motion = mouth_motion(channels, rig.rest.thickness)
-    moved = move(scene, rig.deltas(scene.lips, motion))
+    motion = mouth_motion(channels, *rig.profiles)
+    moved = move(scene, rig, rig.deltas(scene.lips, motion))
     box = mouth_box(scene, moved)
-    patch = _warped(pixels, scene, moved, box)
+    across, down = _maps(scene.grid, moved, box)
+    patch = warp_pixels(pixels, scene.grid, across, down)
     opening = opening_mask(box, moved)
-    if opening.max() > 0:
+    if opening.any():
         place = _place(scene, rig, channels, box)
-        unit = scene.pose.unit * mouth_size(rig)
-        inside = render_interior(plates, place, opening, unit)
-        if plates.grain > 0:
-            inside += grain_for(opening.shape, plates.grain)
-        grid = scene.grid
-        left, top = box.x - grid.x, box.y - grid.y
-        area = patch[top : top + box.height, left : left + box.width]
+        inside = render_interior(plates, place, opening, scene.pose.unit * rig.mouth_size)
+        area = patch.pixels[box.inside]
         area[..., :3] = blend(area[..., :3], inside, opening)
-    return Patch(patch, scene.grid.x, scene.grid.y)
+    return patch
 
 
-def _warped(pixels: UInt8Array, scene: Scene, moved: Moved, box: Box) -> UInt8Array:
-    """(h, w, 4) the grid's rectangle of the frame, moved; alpha 255 wherever the window holds."""
-    grid = scene.grid
-    above = sampling_map(grid, moved.upper)
-    below = sampling_map(grid, moved.lower)
-    left, top = box.x - grid.x, box.y - grid.y
-    rows, columns = slice(top, top + box.height), slice(left, left + box.width)
-    side = above_mask(box, moved)
-    maps = []
-    middle = top + box.height // 2
-    for over, under, corner in zip(above, below, (grid.x, grid.y), strict=True):
-        mixed = under
-        mixed[:middle] = over[:middle]
-        mixed[rows, columns] = under[rows, columns]
-        mixed[rows, columns] += (over[rows, columns] - under[rows, columns]) * side
-        maps.append(mixed + np.float32(corner))
-    colours = np.ascontiguousarray(pixels[..., :3])
-    moved_pixels = cv2.remap(
-        colours, maps[0], maps[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(cv2.cvtColor(moved_pixels, cv2.COLOR_RGB2RGBA), np.uint8)
+def _maps(grid: PixelGrid, moved: Moved, box: Box) -> tuple[FloatArray, FloatArray]:
+    """Column and row in the frame that each pixel of the grid comes from.
+
+    Beside the mouth both fields are one; around the lips the lip line decides between
+    them to a part of a pixel.
+    """
+    fine = grid.spread(np.where(moved.upside, moved.above, moved.below))
+    side = above_mask(box, moved)[..., None]
+    above, below = (grid.spread(field)[box.inside] for field in (moved.above, moved.below))
+    fine[box.inside] = below + (above - below) * side
+    across = fine[..., 0] + np.arange(grid.x, grid.x + grid.width, dtype=np.float32)
+    down = fine[..., 1] + np.arange(grid.y, grid.y + grid.height, dtype=np.float32)[:, None]
+    return across, down
 
 
-def mouth_size(rig: Rig) -> float:
-    return float(np.clip(rig.rest.width / 0.52, 0.35, 1.15))
+def warp_pixels(pixels: UInt8Array, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
+    """The grid's rectangle with every pixel taken from its column and row in the frame."""
+    moved = cv2.remap(pixels, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved = np.asarray(moved, np.uint8)
+    if moved.shape[2] == 3:
+        return Patch(np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGB2RGBA), np.uint8), grid.x, grid.y)
+    matte = moved[..., 3].copy()
+    moved[..., 3] = 255
+    return Patch(moved, grid.x, grid.y, matte)
 
 
 def _place(scene: Scene, rig: Rig, channels: Channels, box: Box) -> Place:
-    size = mouth_size(rig)
-    middle = rig.rest.upper.shape[1] // 2
-    line = (rig.rest.upper[-1, middle] + rig.rest.lower[-1, middle]) / 2
+    size = rig.mouth_size
+    line = rig.rest.line
     drop = np.array([0, CHIN_DROP, CHIN_BACK], np.float32) * channels.jaw * rig.amplitude
     raised = drop - np.array([0, 0.03 * size * channels.tongue, 0], np.float32)
     stand = scene.pose.project(np.stack([line, line + drop, line + raised]))
     stand = stand - np.array([box.x, box.y], np.float32)
-    axes = scene.pose.axes[:, :2] * size
-    return Place(np.asarray(axes, np.float32), stand[0], stand[1], stand[2])
+    axes = np.asarray(scene.pose.axes[:, :2] * size, np.float32)
+    return Place(axes, stand[0], stand[1], stand[2])

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from masktalk.engines.warp.shape import Motion
+from masktalk.engines.warp.field import PlaneGrid, interpolation, smooth_step
+from masktalk.engines.warp.lips import Lips
+from masktalk.engines.warp.pose import Pose
+from masktalk.engines.warp.shape import Motion, Profile
 from masktalk.engines.warp.topology import (
-    CHIN,
     CORNERS,
+    JAWLINE,
     LIP_COLUMNS,
     LOWER_LIP,
     NOSE_BASE,
-    RINGS,
     SKIN,
     SKIN_JAW,
     UPPER_LIP,
@@ -22,63 +24,10 @@ from masktalk.types import FloatArray
 
 #: Mouth width of an average face in eye distances; narrower mouths move less.
 AVERAGE_WIDTH = 0.5
-#: A gap between the inner lips up to this is a closed mouth, in eye distances.
-CLOSED_GAP = 0.012
 _CORNER_REACH, _LIP_REACH = 0.20, 0.16
-
-
-@dataclass(frozen=True, eq=False)
-class Lips:
-    """Lips of one mouth in face axes.
-
-    Attributes:
-        upper: (RINGS, LIP_COLUMNS, 3), outer ring first, last ring on the lip line.
-        lower: (RINGS, LIP_COLUMNS, 3).
-        corners: (4, 3) outer left, outer right, inner left, inner right.
-        jaw: From the base of the nose down to the chin.
-    """
-
-    upper: FloatArray
-    lower: FloatArray
-    corners: FloatArray
-    jaw: float
-
-    @property
-    def gap(self) -> float:
-        """Height of the opening in the middle."""
-        middle = LIP_COLUMNS // 2
-        return float(self.lower[-1, middle, 1] - self.upper[-1, middle, 1])
-
-    @property
-    def width(self) -> float:
-        return float(self.corners[1, 0] - self.corners[0, 0])
-
-    @property
-    def thickness(self) -> tuple[float, float]:
-        """Height of the upper and the lower lip in the middle."""
-        middle = LIP_COLUMNS // 2
-        upper = self.upper[-1, middle, 1] - self.upper[0, middle, 1]
-        lower = self.lower[0, middle, 1] - self.lower[-1, middle, 1]
-        return max(float(upper), 0.02), max(float(lower), 0.02)
-
-    def closed(self) -> Lips:
-        """The same mouth with its lips together."""
-        gaps = self.lower[-1] - self.upper[-1]
-        gaps = np.where(self.gap > CLOSED_GAP, gaps, 0.0).astype(np.float32)
-        shut = 0.7 * max(self.gap - 3 * CLOSED_GAP, 0.0)
-        return Lips(
-            self.upper + 0.35 * gaps, self.lower - 0.65 * gaps, self.corners, self.jaw - shut
-        )
-
-
-def read_lips(frontal: FloatArray) -> Lips:
-    """The lips of a (478, 3) mesh in face axes."""
-    return Lips(
-        upper=frontal[list(UPPER_LIP)].reshape(RINGS, LIP_COLUMNS, 3),
-        lower=frontal[list(LOWER_LIP)].reshape(RINGS, LIP_COLUMNS, 3),
-        corners=frontal[list(CORNERS)],
-        jaw=float(frontal[CHIN, 1] - frontal[NOSE_BASE, 1]),
-    )
+_SIDE_REACH, _NECK_REACH = 0.24, 0.55
+_MARGIN = 0.16
+_SHARED = len(SKIN) + len(CORNERS) + len(JAWLINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,21 +36,66 @@ class Rig:
 
     Attributes:
         rest: Its lips, closed.
+        base: (478, 2) its mesh on the face's plane, where the fields' points are.
+        profiles: How movement spreads along its upper and its lower lip.
         amplitude: Its movements against an average face's.
         follow: (K, 4) how far each skin point follows the left corner, the right
             corner, the upper and the lower lip.
+        grid: Where the fields are known.
+        outline: (P, 2) on the plane, what may move.
+        window: (rows, columns) 1 where the fields hold, 0 from the outline outwards.
+        above: (rows * columns, S) from displacements to the field above the lip line.
+        below: The same below it.
+        joined: (rows, columns, 1) 0 within the mouth, 1/2 beside it where both are one.
     """
 
     rest: Lips
+    base: FloatArray
+    profiles: tuple[Profile, Profile]
     amplitude: float
     follow: FloatArray
+    grid: PlaneGrid
+    outline: FloatArray
+    window: FloatArray
+    above: FloatArray
+    below: FloatArray
+    joined: FloatArray
 
     @classmethod
-    def from_frontal(cls, frontal: FloatArray, rest: Lips | None = None) -> Rig:
-        """The rig of a (478, 3) mesh in face axes."""
-        rest = read_lips(frontal).closed() if rest is None else rest
-        amplitude = float(np.clip(rest.width / AVERAGE_WIDTH, 0.3, 1.0)) ** 0.7
-        return cls(rest, amplitude, _follow(frontal[list(SKIN)], rest))
+    def build(cls, rest: Lips, frontal: FloatArray, base: FloatArray) -> Rig:
+        """The rig of an avatar.
+
+        Args:
+            rest: Its lips, closed, in face axes.
+            frontal: (478, 3) its mesh in face axes.
+            base: (478, 2) its mesh on the face's plane as pictures show it.
+        """
+        outline = _outline(base)
+        grid = PlaneGrid.around(outline)
+        places = grid.nodes()
+        shared = shared_sites(base)
+        upper, lower = base[list(UPPER_LIP)], base[list(LOWER_LIP)]
+        return cls(
+            rest=rest,
+            base=base,
+            profiles=(
+                Profile.along(rest.upper, rest.corners, rest.thickness[0]),
+                Profile.along(rest.lower, rest.corners, rest.thickness[1]),
+            ),
+            amplitude=float(np.clip(rest.width / AVERAGE_WIDTH, 0.3, 1.0)) ** 0.7,
+            follow=_follow(frontal[list(SKIN)], rest),
+            grid=grid,
+            outline=outline,
+            window=grid.window(outline, _MARGIN),
+            above=interpolation(places, np.vstack([shared, upper])),
+            below=interpolation(places, np.vstack([shared, lower])),
+            joined=_joined(grid, base),
+        )
+
+    @property
+    def mouth_size(self) -> float:
+        """Size of what is inside its mouth against an average mouth's."""
+        return float(np.clip(self.rest.width / 0.52, 0.35, 1.15))
 
     def deltas(self, now: Lips, motion: Motion) -> Deltas:
         """Displacements that take the lips as they are now to where motion wants them."""
@@ -115,16 +109,78 @@ class Rig:
         skin = SKIN_JAW[:, None] * drop + self.follow @ leads
         return Deltas(upper, lower, corners, skin.astype(np.float32))
 
+    def fields(self, upper: FloatArray, lower: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(rows, columns, C) fields above and below the lip line, one beside the mouth.
+
+        Args:
+            upper: (S, C) displacements of shared points and upper lip, counted in nodes.
+            lower: (S, C) the same with the lower lip.
+        """
+        shape = (self.grid.rows, self.grid.columns, upper.shape[1])
+        above = (self.above @ upper).reshape(shape)
+        below = (self.below @ lower).reshape(shape)
+        apart = (below - above) * self.joined
+        above += apart
+        below -= apart
+        return above, below
+
 
 @dataclass(frozen=True, eq=False)
 class Deltas:
-    """Displacements in face axes of every control point: (RINGS, LIP_COLUMNS, 3) for the
-    lips, (4, 3) corners, (K, 3) skin."""
+    """Displacements in face axes of every control point.
+
+    Attributes:
+        upper: (RINGS, LIP_COLUMNS, 3) upper lip.
+        lower: (RINGS, LIP_COLUMNS, 3) lower lip.
+        corners: (4, 3) corners.
+        skin: (K, 3) skin.
+    """
 
     upper: FloatArray
     lower: FloatArray
     corners: FloatArray
     skin: FloatArray
+
+    def on_plane(self, pose: Pose) -> tuple[FloatArray, FloatArray]:
+        """(S, 2) each: shared points with the upper lip, and with the lower lip."""
+        still = np.zeros((len(JAWLINE), 3), np.float32)
+        shared = np.vstack([self.skin, self.corners, still])
+        flat = pose.flatten(
+            np.vstack([shared, self.upper.reshape(-1, 3), self.lower.reshape(-1, 3)])
+        )
+        first = len(UPPER_LIP) + _SHARED
+        return flat[:first], np.vstack([flat[:_SHARED], flat[first:]])
+
+
+def shared_sites(base: FloatArray) -> FloatArray:
+    """(S, 2) skin, corners and the still points around the face of a mesh on the plane."""
+    return np.vstack([base[list(SKIN)], base[list(CORNERS)], _outline(base)])
+
+
+def lip_sites(base: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """All sites of a mesh on the plane: with the upper lip, and with the lower lip."""
+    shared = shared_sites(base)
+    return (
+        np.vstack([shared, base[list(UPPER_LIP)]]),
+        np.vstack([shared, base[list(LOWER_LIP)]]),
+    )
+
+
+def _outline(base: FloatArray) -> FloatArray:
+    """The jawline pushed outwards: a little beside the face, further under the chin."""
+    jaw = base[list(JAWLINE)]
+    outward = jaw - base[NOSE_BASE]
+    outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
+    under = np.clip(outward[:, 1:], 0, 1) ** 2
+    return np.asarray(jaw + outward * (_SIDE_REACH + (_NECK_REACH - _SIDE_REACH) * under))
+
+
+def _joined(grid: PlaneGrid, base: FloatArray) -> FloatArray:
+    left, right = base[CORNERS[2]], base[CORNERS[3]]
+    half = (right - left) / 2
+    across = (grid.nodes() - (left + right) / 2) @ half / max(float(half @ half), 1e-6)
+    ramp = smooth_step((np.abs(across) - 1.0) / 0.3) * 0.5
+    return ramp.reshape(grid.rows, grid.columns, 1)
 
 
 def _follow(skin: FloatArray, rest: Lips) -> FloatArray:

@@ -1,22 +1,19 @@
-"""One frame of an avatar, ready to be moved."""
+"""One frame of an avatar, ready to be moved, and how it moved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
+import numpy.typing as npt
 
-from masktalk.engines.warp.field import Grid, evaluate, weights, window
+from masktalk.engines.warp.field import DENSITY, PixelGrid, sample, turned_round
+from masktalk.engines.warp.lips import Lips, read_lips
 from masktalk.engines.warp.pose import Pose, fit_pose
-from masktalk.engines.warp.rig import Deltas, Lips, read_lips
-from masktalk.engines.warp.topology import CORNERS, JAWLINE, LOWER_LIP, SKIN, UPPER_LIP
-from masktalk.types import FloatArray, UInt8Array
-
-_NODES_PER_UNIT = 26
-_SIDE_REACH, _NECK_REACH = 0.24, 0.55
-_FINE = 4  # supersampling of lip edges
+from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
+from masktalk.engines.warp.topology import LIP_COLUMNS
+from masktalk.types import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,121 +23,115 @@ class Scene:
     Attributes:
         pose: How the face lies.
         lips: Its lips as they are.
-        points: (478, 2) its mesh in pixels.
-        anchors: (A, 2) pixels around the face that stay where they are.
         grid: The part of the frame that may move.
-        nodes: (N, 2) its nodes.
-        window: (rows, columns) 1 where the field holds, 0 at the grid's edge.
+        at: (rows, columns, 2) where its nodes lie on the rig's grid.
+        window: (rows, columns, 1) the rig's window at its nodes.
+        own: Displacements from the rig's points to this frame's, counted in nodes, with
+            the upper lip and with the lower lip; None for the frame the rig was built on.
+        lines: (2, LIP_COLUMNS + 2, 2) pixels of the inner edge of the upper and the
+            lower lip, corners included.
     """
 
     pose: Pose
     lips: Lips
-    points: FloatArray
-    anchors: FloatArray
-    grid: Grid
-    nodes: FloatArray
+    grid: PixelGrid
+    at: FloatArray
     window: FloatArray
+    own: tuple[FloatArray, FloatArray] | None
+    lines: FloatArray
 
     @classmethod
-    def from_mesh(cls, mesh: FloatArray) -> Scene:
-        """The scene of a (478, 3) mesh in pixels."""
+    def of(cls, mesh: FloatArray, rig: Rig, *, still: bool) -> Scene:
+        """The scene of a (478, 3) mesh in pixels; ``still`` if the rig was built on it."""
         pose = fit_pose(mesh)
-        outline = _outline(mesh[:, :2], pose)
-        x0, y0 = outline.min(axis=0)
-        x1, y1 = outline.max(axis=0)
-        step = max(int(round(pose.unit / _NODES_PER_UNIT)), 1)
-        grid = Grid.over((float(x0), float(y0), float(x1), float(y1)), step)
+        flat = pose.place(mesh[:, :2])
+        grid = PixelGrid.over(pose.pixel(rig.outline), pose.unit)
+        at = rig.grid.index(pose.place(grid.nodes()))
+        own = None
+        if not still:
+            ours, theirs = lip_sites(flat), lip_sites(rig.base)
+            own = ((ours[0] - theirs[0]) * DENSITY, (ours[1] - theirs[1]) * DENSITY)
+        lips = read_lips(pose.frontal)
         return cls(
             pose=pose,
-            lips=read_lips(pose.frontal),
-            points=mesh[:, :2],
-            anchors=outline,
+            lips=lips,
             grid=grid,
-            nodes=grid.nodes(),
-            window=window(grid, outline, 0.16 * pose.unit),
+            at=at,
+            window=sample(rig.window, at)[..., None],
+            own=own,
+            lines=pose.project(_lines(lips)).reshape(2, -1, 2),
         )
 
 
-def _outline(points: FloatArray, pose: Pose) -> FloatArray:
-    """The jawline pushed outwards: a little beside the face, further under the chin."""
-    jaw = points[list(JAWLINE)]
-    centre = points[2]
-    down = pose.axes[:, 1] / max(float(np.linalg.norm(pose.axes[:, 1])), 1e-6)
-    outward = jaw - centre
-    length = np.linalg.norm(outward, axis=1, keepdims=True)
-    outward = outward / np.maximum(length, 1e-6)
-    under = np.clip(outward @ down, 0, 1)[:, None] ** 2
-    reach = _SIDE_REACH + (_NECK_REACH - _SIDE_REACH) * under
-    return np.asarray(jaw + outward * reach * pose.unit, np.float32)
+def _lines(lips: Lips) -> FloatArray:
+    """(2 * (LIP_COLUMNS + 2), 3) the inner edges of both lips from corner to corner."""
+    left, right = lips.corners[2:3], lips.corners[3:4]
+    return np.vstack([left, lips.upper[-1], right, left, lips.lower[-1], right])
 
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """Where the control points of a scene went, and the fields that took them there.
+    """A scene moved.
 
     Attributes:
-        upper: (rows, columns, 2) displacement from result to source above the lip line.
-        lower: The same below it.
-        line_above: (P, 2) the inner edge of the upper lip in the result, left to right.
+        above: (rows, columns, 2) pixels from result to source above the lip line.
+        below: The same below it.
+        upside: (rows, columns, 1) whether a node lies above the lip line.
+        line_above: (P, 2) pixels of the inner edge of the upper lip, left to right.
         line_below: (P, 2) the inner edge of the lower lip.
     """
 
-    upper: FloatArray
-    lower: FloatArray
+    above: FloatArray
+    below: FloatArray
+    upside: npt.NDArray[np.bool_]
     line_above: FloatArray
     line_below: FloatArray
 
 
-def move(scene: Scene, deltas: Deltas) -> Moved:
-    """Carry a scene's control points along and build the two fields."""
-    axes = scene.pose.axes.T
-    points = scene.points
-    skin = points[list(SKIN)], deltas.skin @ axes
-    corners = points[list(CORNERS)], deltas.corners @ axes
-    upper = points[list(UPPER_LIP)], deltas.upper.reshape(-1, 3) @ axes
-    lower = points[list(LOWER_LIP)], deltas.lower.reshape(-1, 3) @ axes
-    still = scene.anchors, np.zeros_like(scene.anchors)
-    shared = [skin, corners, still]
-    ends = corners[0] + corners[1]
-    above = _field(scene, [*shared, upper])
-    below = _field(scene, [*shared, lower])
-    joined = _join(scene, above, below, ends)
-    lines = [
-        _smooth(np.vstack([ends[2:3], (part[0] + part[1])[-9:], ends[3:4]]))
-        for part in (upper, lower)
-    ]
-    return Moved(*joined, *_uncrossed(scene.pose, *lines))
-
-
-def _field(scene: Scene, parts: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
-    sources = np.vstack([part[0] for part in parts])
-    shifts = np.vstack([part[1] for part in parts])
-    sites = sources + shifts
-    unit = scene.pose.unit
-    coefficients = weights(sites, -shifts, unit)
-    field = evaluate(scene.nodes, sites, coefficients, unit)
-    return field.reshape(scene.grid.rows, scene.grid.columns, 2) * scene.window[..., None]
-
-
-def _join(
-    scene: Scene, above: FloatArray, below: FloatArray, ends: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Make both fields one from the mouth corners outwards."""
-    left, right = ends[0], ends[1]
-    half = (right - left) / 2
-    across = (scene.nodes - (left + right) / 2) @ half / max(float(half @ half), 1e-6)
-    ramp = np.clip((np.abs(across) - 0.9) / 0.35, 0, 1)
-    same = (ramp * ramp * (3 - 2 * ramp) * 0.5).reshape(above.shape[:2])[..., None]
-    apart = below - above
-    return (
-        np.asarray(above + apart * same, np.float32),
-        np.asarray(below - apart * same, np.float32),
+def move(scene: Scene, rig: Rig, deltas: Deltas) -> Moved:
+    """Carry a scene's control points along and fill the field between them."""
+    upper, lower = deltas.on_plane(scene.pose)
+    upper, lower = upper * np.float32(DENSITY), lower * np.float32(DENSITY)
+    if scene.own is None:
+        above, below = rig.fields(upper, lower)
+    else:
+        own_upper, own_lower = scene.own
+        above, below = rig.fields(
+            np.hstack([own_upper + upper, own_upper]), np.hstack([own_lower + lower, own_lower])
+        )
+    ends = deltas.corners[2:3], deltas.corners[3:4]
+    shift = (
+        np.vstack([ends[0], deltas.upper[-1], ends[1], ends[0], deltas.lower[-1], ends[1]])
+        @ scene.pose.axes.T
     )
+    lines = scene.lines + shift.reshape(2, LIP_COLUMNS + 2, 2)
+    smooth = _spline(LIP_COLUMNS + 2, 4)
+    above_line, below_line = _uncrossed(scene.pose.down, smooth @ lines[0], smooth @ lines[1])
+    ends_at = rig.grid.index(scene.pose.place(above_line[[0, -1]]))
+    (along_x, along_y), away = ends_at[1] - ends_at[0], scene.at - ends_at[0]
+    upside = along_x * away[..., 1:] < along_y * away[..., :1]
+    return Moved(_backward(scene, above), _backward(scene, below), upside, above_line, below_line)
 
 
-def _uncrossed(pose: Pose, above: FloatArray, below: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _backward(scene: Scene, field: FloatArray) -> FloatArray:
+    """(rows, columns, 2) pixels from result to source of a field on the rig's grid.
+
+    A field of two channels goes from this frame to the result; one of four goes from the
+    rig's points to the result and, in its last two, from there to this frame.
+    """
+    if field.shape[2] == 2:
+        source = turned_round(field, scene.at)
+    else:
+        source = turned_round(np.ascontiguousarray(field[..., :2]), scene.at)
+        source = source + sample(np.ascontiguousarray(field[..., 2:]), source)
+    away = (source - scene.at) * np.float32(1 / DENSITY)
+    return scene.pose.shift(away) * scene.window
+
+
+def _uncrossed(
+    down: FloatArray, above: FloatArray, below: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Lips that would pass through each other meet in the middle."""
-    down = pose.axes[:, 1] / max(float(np.linalg.norm(pose.axes[:, 1])), 1e-6)
     overlap = np.minimum((below - above) @ down, 0)[:, None] * 0.5
     return above + overlap * down, below - overlap * down
 
@@ -161,52 +152,3 @@ def _spline(count: int, fine: int) -> FloatArray:
         for offset, weight in enumerate(mix):
             matrix[row, min(max(segment + offset - 1, 0), count - 1)] += weight
     return matrix
-
-
-def _smooth(line: FloatArray) -> FloatArray:
-    return np.asarray(_spline(len(line), 4) @ line, np.float32)
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of the frame around the lips: left, top, width, height in pixels."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-def mouth_box(scene: Scene, moved: Moved) -> Box:
-    """The lips' surroundings, inside the grid's rectangle."""
-    both = np.vstack([moved.line_above, moved.line_below])
-    margin = 0.14 * scene.pose.unit
-    grid = scene.grid
-    x0, y0 = np.maximum(np.floor(both.min(axis=0) - margin).astype(int), [grid.x, grid.y])
-    limit = [grid.x + grid.width, grid.y + grid.height]
-    x1, y1 = np.minimum(np.ceil(both.max(axis=0) + margin).astype(int), limit)
-    return Box(int(x0), int(y0), max(int(x1 - x0), 1), max(int(y1 - y0), 1))
-
-
-def opening_mask(box: Box, moved: Moved) -> FloatArray:
-    """(h, w) 0..1, how much of each pixel lies between the lips."""
-    return _filled(box, np.vstack([moved.line_above, moved.line_below[::-1]]))
-
-
-def above_mask(box: Box, moved: Moved) -> FloatArray:
-    """(h, w) 0..1, how much of each pixel lies above the lip line, which goes on straight
-    from the corners."""
-    line = (moved.line_above + moved.line_below) / 2
-    along = line[-1] - line[0]
-    along = along / max(float(np.linalg.norm(along)), 1e-6) * (box.width + box.height)
-    up = np.array([along[1], -along[0]], np.float32)
-    ends = np.vstack([line[0] - along, line, line[-1] + along])
-    return _filled(box, np.vstack([ends, ends[-1:] + up, ends[:1] + up]))
-
-
-def _filled(box: Box, polygon: FloatArray) -> FloatArray:
-    fine: UInt8Array = np.zeros((box.height * _FINE, box.width * _FINE), np.uint8)
-    shifted = (polygon - np.array([box.x, box.y], np.float32) + 0.5) * _FINE - 0.5
-    cv2.fillPoly(fine, [np.round(shifted * 16).astype(np.int32)], 255, shift=4)
-    coarse = cv2.resize(fine, (box.width, box.height), interpolation=cv2.INTER_AREA)
-    return np.asarray(coarse.astype(np.float32) / 255, np.float32)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from masktalk.engines.warp.topology import LIP_COLUMNS, RINGS
+from masktalk.engines.warp.topology import RINGS
 from masktalk.types import CHANNELS, FloatArray
 
 _INDEX = {name: column for column, name in enumerate(CHANNELS)}
@@ -96,43 +96,67 @@ class Motion:
     jaw: FloatArray
 
 
-_ALONG = np.linspace(-1, 1, LIP_COLUMNS + 2, dtype=np.float32)[1:-1]
-_ARCH = 1 - np.abs(_ALONG) ** 2.4
-_SIDES = np.stack([(1 - _ALONG) / 2, (1 + _ALONG) / 2])  # weight of the left, right side
-_DEPTH = np.linspace(1, 0, RINGS, dtype=np.float32)[:, None]  # 1 at the skin, 0 at the lip line
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """How movement spreads along one lip of an avatar.
+
+    Attributes:
+        arch: (RINGS, LIP_COLUMNS) 1 in the middle, 0 at the corners.
+        sides: (2, RINGS, LIP_COLUMNS) share of the left and of the right corner.
+        plump: (RINGS, LIP_COLUMNS) arch times the lip's height, 0 on the lip line.
+    """
+
+    arch: FloatArray
+    sides: FloatArray
+    plump: FloatArray
+
+    @classmethod
+    def along(cls, lip: FloatArray, corners: FloatArray, thickness: float) -> Profile:
+        """The profile of a lip (RINGS, LIP_COLUMNS, 3) between its corners (4, 3)."""
+        depth = np.linspace(1, 0, RINGS, dtype=np.float32)[:, None]  # 1 at the skin
+        left = depth * corners[0, 0] + (1 - depth) * corners[2, 0]
+        right = depth * corners[1, 0] + (1 - depth) * corners[3, 0]
+        half = np.maximum((right - left) / 2, 1e-3)
+        place = np.clip((lip[..., 0] - (left + right) / 2) / half, -1, 1)
+        arch = (1 - place**2) ** 0.75
+        sides = np.stack([(1 - place) / 2, (1 + place) / 2])
+        plump = thickness * depth * arch
+        return cls(*(part.astype(np.float32) for part in (arch, sides, plump)))
 
 
-def mouth_motion(channels: Channels, thickness: tuple[float, float]) -> Motion:
-    """The displacement that the channels ask of an average mouth.
+def mouth_motion(channels: Channels, upper: Profile, lower: Profile) -> Motion:
+    """The displacement that the channels ask of a mouth.
 
     Args:
         channels: What the mouth shall do.
-        thickness: Height of the upper and the lower lip in eye distances.
+        upper: How movement spreads along its upper lip.
+        lower: The same for its lower lip.
     """
     c = channels
     corners = _corner_motion(c)
     sag = CLOSED_SAG * min(c.close, c.jaw)
-    rounding = c.funnel + c.pucker
-    rise = UPPER_RISE * c.parting + 0.03 * (c.upper_up @ _SIDES) - sag
-    drop = LOWER_DROP * c.parting + 0.06 * (c.lower_down @ _SIDES) + sag
-    drop = drop - 0.02 * c.roll_lower * _ARCH
-    opened = float(np.mean(rise + drop))
-    plump = 0.20 * rounding - 0.18 * min(opened / 0.3, 1.0) - 0.12 * float(c.stretch.mean())
-    pressed = float(c.press.mean())
-    upper_plump = plump - 0.35 * pressed - 0.5 * c.roll_upper
-    lower_plump = plump - 0.35 * pressed - 0.5 * c.roll_lower
+    rise = (UPPER_RISE * c.parting + 0.03 * c.upper_up - sag) @ upper.sides.reshape(2, -1)
+    drop = (LOWER_DROP * c.parting + 0.06 * c.lower_down + sag) @ lower.sides.reshape(2, -1)
+    drop = drop - 0.02 * c.roll_lower
+    opened = UPPER_RISE * c.parting + LOWER_DROP * c.parting
+    plump = 0.20 * (c.funnel + c.pucker) - 0.18 * min(opened / 0.3, 1.0)
+    plump = plump - 0.12 * float(c.stretch.mean()) - 0.35 * float(c.press.mean())
     forward = -(0.075 * c.pucker + 0.06 * c.funnel) + 0.03 * c.parting
-    base = _between(corners)
-    upper = np.repeat(base[None], RINGS, axis=0)
-    lower = upper.copy()
-    upper[..., 1] += (
-        -_ARCH * (rise + base[:, 1] * 0.8) - _DEPTH * thickness[0] * upper_plump * _ARCH
-    )
-    lower[..., 1] += _ARCH * (drop - base[:, 1] * 0.8) + _DEPTH * thickness[1] * lower_plump * _ARCH
-    upper[..., 2] += _ARCH * forward
-    lower[..., 2] += _ARCH * (forward + CHIN_BACK * c.parting)
+    back = forward + CHIN_BACK * c.parting
+    above = _carried(corners, upper, -rise.reshape(upper.arch.shape), forward)
+    above[..., 1] -= upper.plump * (plump - 0.5 * c.roll_upper)
+    below = _carried(corners, lower, drop.reshape(lower.arch.shape), back)
+    below[..., 1] += lower.plump * (plump - 0.5 * c.roll_lower)
     jaw = np.array([0.0, CHIN_DROP * c.jaw, CHIN_BACK * c.jaw], np.float32)
-    return Motion(upper, lower, corners, jaw)
+    return Motion(above, below, corners, jaw)
+
+
+def _carried(corners: FloatArray, lip: Profile, down: FloatArray, back: float) -> FloatArray:
+    """(RINGS, LIP_COLUMNS, 3) a lip that goes from the corners' motion to its own middle's."""
+    moved = np.tensordot(lip.sides, corners, axes=(0, 0))
+    moved[..., 1] += lip.arch * (down - moved[..., 1])
+    moved[..., 2] += lip.arch * (back - moved[..., 2])
+    return np.asarray(moved, np.float32)
 
 
 def _corner_motion(c: Channels) -> FloatArray:
@@ -142,8 +166,3 @@ def _corner_motion(c: Channels) -> FloatArray:
     down = down + CLOSED_SAG * min(c.close, c.jaw)
     back = 0.03 * (c.smile + c.stretch) - 0.03 * (c.pucker + c.funnel)
     return np.stack([outward * np.array([-1, 1]), down, back], axis=1).astype(np.float32)
-
-
-def _between(corners: FloatArray) -> FloatArray:
-    """(LIP_COLUMNS, 3) the corners' motion carried along the lips."""
-    return np.asarray(_SIDES.T @ corners, np.float32)

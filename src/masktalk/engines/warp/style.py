@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from masktalk.engines.warp.topology import EYE_ENDS, LOWER_LIDS, UPPER_LIDS
+from masktalk.engines.warp.topology import LOWER_LIDS, UPPER_LIDS
 from masktalk.types import FloatArray, UInt8Array
 
 _LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
@@ -71,7 +71,7 @@ def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArra
         if np.ptp(ring[:, 1]) < 4:
             continue
         mask = np.zeros(rgb.shape[:2], np.uint8)
-        cv2.fillPoly(mask, [np.round(ring).astype(np.int32)], 1)
+        cv2.fillPoly(mask, [np.round(ring).astype(np.int32)], (1,))
         inside = rgb[mask > 0]
         if len(inside) >= 12:
             order = inside.astype(np.float32).sum(axis=1).argsort()
@@ -85,7 +85,7 @@ def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArra
 
 def _mean_colour(rgb: UInt8Array, outline: FloatArray) -> FloatArray:
     mask = np.zeros(rgb.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 1)
+    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], (1,))
     if not mask.any():
         return np.array([150, 90, 85], np.float32)
     return np.asarray(np.median(rgb[mask > 0], axis=0), np.float32)

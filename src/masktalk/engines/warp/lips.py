@@ -1,0 +1,79 @@
+"""Lips in face axes: read from a mesh, closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from masktalk.engines.warp.topology import (
+    CHIN,
+    CORNERS,
+    LIP_COLUMNS,
+    LOWER_LIP,
+    NOSE_BASE,
+    RINGS,
+    UPPER_LIP,
+)
+from masktalk.types import FloatArray
+
+#: A gap between the inner lips up to this is a closed mouth, in eye distances.
+CLOSED_GAP = 0.012
+_MIDDLE = LIP_COLUMNS // 2
+
+
+@dataclass(frozen=True, eq=False)
+class Lips:
+    """Lips of one mouth in face axes.
+
+    Attributes:
+        upper: (RINGS, LIP_COLUMNS, 3), outer ring first, last ring on the lip line.
+        lower: (RINGS, LIP_COLUMNS, 3).
+        corners: (4, 3) outer left, outer right, inner left, inner right.
+        jaw: From the base of the nose down to the chin.
+    """
+
+    upper: FloatArray
+    lower: FloatArray
+    corners: FloatArray
+    jaw: float
+
+    @property
+    def gap(self) -> float:
+        """Height of the opening in the middle."""
+        return float(self.lower[-1, _MIDDLE, 1] - self.upper[-1, _MIDDLE, 1])
+
+    @property
+    def width(self) -> float:
+        return float(self.corners[1, 0] - self.corners[0, 0])
+
+    @property
+    def thickness(self) -> tuple[float, float]:
+        """Height of the upper and the lower lip in the middle."""
+        upper = self.upper[-1, _MIDDLE, 1] - self.upper[0, _MIDDLE, 1]
+        lower = self.lower[0, _MIDDLE, 1] - self.lower[-1, _MIDDLE, 1]
+        return max(float(upper), 0.02), max(float(lower), 0.02)
+
+    @property
+    def line(self) -> FloatArray:
+        """(3,) the middle between the inner lips."""
+        return np.asarray((self.upper[-1, _MIDDLE] + self.lower[-1, _MIDDLE]) / 2, np.float32)
+
+    def closed(self) -> Lips:
+        """The same mouth with its lips together."""
+        gaps = self.lower[-1] - self.upper[-1]
+        gaps = np.where(self.gap > CLOSED_GAP, gaps, 0.0).astype(np.float32)
+        shut = 0.7 * max(self.gap - 3 * CLOSED_GAP, 0.0)
+        return Lips(
+            self.upper + 0.35 * gaps, self.lower - 0.65 * gaps, self.corners, self.jaw - shut
+        )
+
+
+def read_lips(frontal: FloatArray) -> Lips:
+    """The lips of a (478, 3) mesh in face axes."""
+    return Lips(
+        upper=frontal[list(UPPER_LIP)].reshape(RINGS, LIP_COLUMNS, 3),
+        lower=frontal[list(LOWER_LIP)].reshape(RINGS, LIP_COLUMNS, 3),
+        corners=frontal[list(CORNERS)],
+        jaw=float(frontal[CHIN, 1] - frontal[NOSE_BASE, 1]),
+    )
