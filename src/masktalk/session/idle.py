@@ -28,6 +28,8 @@ _PAUSES = (2.2, 6.0)
 #: radians; the periods in seconds have no common multiple anyone would notice.
 _SHIFT, _ROLL = 0.018, 0.009
 _PERIODS = (7.3, 5.1, 9.7)
+#: Poses of the head a second: it moves so slowly that more would only cost.
+_POSES = 12.5
 
 _NARROWEST_EYE = 8.0  # pixels
 _SHUT_ALREADY = 0.08  # opening over width
@@ -90,29 +92,40 @@ class IdleMotion:
         self._blinks = [float(self._random.uniform(*_PAUSES))]
         self._unit = max(face.interocular, 1.0)
         self._lids = _lids(face, width, height)
-        self._weight = _head_weight(face, width, height)
-        self._columns, self._rows = np.meshgrid(
-            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-        )
-        self._pivot = face.chin + (face.chin - face.mouth)
-        self._turn_x = -self._weight * (self._rows - self._pivot[1])
-        self._turn_y = self._weight * (self._columns - self._pivot[0])
+        weight = _head_weight(face, width, height)
+        self._window = _window(weight)
+        self._weight = np.ascontiguousarray(weight[self._window])
+        rows, columns = np.mgrid[self._window].astype(np.float32)
+        pivot = face.chin + (face.chin - face.mouth)
+        self._turn_x = -self._weight * (rows - pivot[1])
+        self._turn_y = self._weight * (columns - pivot[0])
+        self._columns = columns - columns[0, 0]
+        self._rows = rows - rows[0, 0]
+        self._pose: tuple[int, tuple[FloatArray, FloatArray]] | None = None
 
     def apply(self, frame: Frame, time: float) -> Frame:
         """The frame as it looks at ``time`` seconds; the given one is not changed."""
-        pixels = frame.pixels
+        pixels = frame.pixels.copy()
         shut = self.lid(time)
-        if shut > 0 and self._lids:
-            pixels = pixels.copy()
+        if shut > 0:
             for lid in self._lids:
                 lid.close(pixels, shut)
-        dx, dy, roll = self.sway(time)
-        where_x = cv2.scaleAdd(self._turn_x, -roll, cv2.scaleAdd(self._weight, -dx, self._columns))
-        where_y = cv2.scaleAdd(self._turn_y, -roll, cv2.scaleAdd(self._weight, -dy, self._rows))
-        moved = cv2.remap(
-            pixels, where_x, where_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        x, y = self._pose_at(time)
+        window = np.ascontiguousarray(pixels[self._window])
+        pixels[self._window] = cv2.remap(
+            window, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        return Frame(np.asarray(moved, np.uint8), frame.time)
+        return Frame(pixels, frame.time)
+
+    def _pose_at(self, time: float) -> tuple[FloatArray, FloatArray]:
+        """Where each pixel of the window comes from, in the window."""
+        number = int(time * _POSES)
+        if self._pose is None or self._pose[0] != number:
+            dx, dy, roll = self.sway(number / _POSES)
+            x = cv2.scaleAdd(self._turn_x, -roll, cv2.scaleAdd(self._weight, -dx, self._columns))
+            y = cv2.scaleAdd(self._turn_y, -roll, cv2.scaleAdd(self._weight, -dy, self._rows))
+            self._pose = (number, (np.asarray(x, np.float32), np.asarray(y, np.float32)))
+        return self._pose[1]
 
     def sway(self, time: float) -> tuple[float, float, float]:
         """Pixels to the right, pixels down, and radians clockwise at a time."""
@@ -179,6 +192,14 @@ def _lid(
     outside = (side < (upper @ across).min()) | (side > (upper @ across).max())
     opening = np.where(outside, 0, np.maximum(curve(lower) - edge, 0)).astype(np.float32)
     return _Lid(slice(y0, y1), slice(x0, x1), below - edge, opening, 0.3 * eye, down)
+
+
+def _window(weight: FloatArray) -> tuple[slice, slice]:
+    """The rows and columns in which anything moves."""
+    rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
+    if not len(rows):
+        return slice(0, 1), slice(0, 1)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _head_weight(face: Face, width: int, height: int) -> FloatArray:
