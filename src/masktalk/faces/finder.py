@@ -8,9 +8,10 @@ import numpy as np
 from typing_extensions import Self
 
 from masktalk.faces.canonical import fit_mesh
+from masktalk.faces.covered import lips_state
 from masktalk.faces.locators import LOCATORS, Locator, Sighting, make_locator
 from masktalk.faces.options import FaceChoice, LocateOptions
-from masktalk.types import Face, Frame, MouthState
+from masktalk.types import Face, Frame
 
 
 class Finder:
@@ -24,24 +25,28 @@ class Finder:
         """Every face, from the picture's left to its right."""
         if self.options.points is not None:
             return [self._given(frame)]
-        seen = self.sightings(opaque(frame))
+        seen = self.sightings(opaque(frame), every=True)
         return [self.face(frame, sighting) for sighting in seen]
 
     def locate(self, frame: Frame) -> Face | None:
         """The chosen face, or None."""
-        return choose(self.locate_all(frame), self.options.face)
+        if self.options.points is not None:
+            return self._given(frame)
+        seen = self.sightings(opaque(frame), every=self.options.face != "largest")
+        return choose([self.face(frame, sighting) for sighting in seen], self.options.face)
 
-    def sightings(self, frame: Frame) -> list[Sighting]:
+    def sightings(self, frame: Frame, every: bool) -> list[Sighting]:
         """What the first locator that sees anything sees, from left to right."""
         for name in self.options.locators or LOCATORS:
-            found = self.locator(name).find(frame)
+            found = self.locator(name).find(frame, every)
             if found:
                 return sorted(found, key=lambda s: float(s.mesh[:, 0].mean()))
         return []
 
     def face(self, frame: Frame, sighting: Sighting) -> Face:
         """A face from what a locator saw."""
-        state: MouthState = self.options.mouth_state or "closed"
+        # A face that only coarse locators find hides most of itself.
+        state = self.options.mouth_state or sighting.mouth_state or "covered"
         return Face(sighting.mesh, sighting.located_by, sighting.confidence, state, frame.time)
 
     def locator(self, name: str) -> Locator:
@@ -55,8 +60,9 @@ class Finder:
         assert points is not None
         points.check(frame.width, frame.height)
         rig = points.at(float(frame.time))
-        state = self.options.mouth_state or rig.mouth or "closed"
-        return Face(fit_mesh(rig.indexed()), "points", 1.0, state, frame.time)
+        mesh = fit_mesh(rig.indexed())
+        state = self.options.mouth_state or rig.mouth or lips_state(mesh)
+        return Face(mesh, "points", 1.0, state, frame.time)
 
     def close(self) -> None:
         """Free the networks."""

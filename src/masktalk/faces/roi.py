@@ -92,3 +92,12 @@ def roi_around(points: FloatArray, left: FloatArray, right: FloatArray, scale: f
     low, high = level.min(axis=0), level.max(axis=0)
     x, y = turn.T @ ((low + high) / 2)
     return Roi(float(x), float(y), float((high - low).max()) * scale, angle)
+
+
+def overlap(a: FloatArray, b: FloatArray) -> float:
+    """Intersection over union of the bounding boxes of two (N, 2+) sets of points."""
+    low = np.maximum(a[:, :2].min(axis=0), b[:, :2].min(axis=0))
+    high = np.minimum(a[:, :2].max(axis=0), b[:, :2].max(axis=0))
+    shared = float(np.prod(np.maximum(high - low, 0)))
+    areas = sum(float(np.prod(np.ptp(points[:, :2], axis=0))) for points in (a, b))
+    return shared / max(areas - shared, 1e-9)

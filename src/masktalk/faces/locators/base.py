@@ -11,7 +11,7 @@ from typing import ClassVar
 from typing_extensions import Self
 
 from masktalk.errors import OptionError
-from masktalk.types import FloatArray, Frame
+from masktalk.types import FloatArray, Frame, MouthState
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +22,13 @@ class Sighting:
         mesh: (478, 3) float32 in pixels of the frame, as in ``Face``.
         confidence: 0 to 1.
         located_by: The locator's name.
+        mouth_state: What the mouth is; None where the locator cannot tell.
     """
 
     mesh: FloatArray
     confidence: float
     located_by: str
+    mouth_state: MouthState | None = None
 
 
 class Locator(ABC):
@@ -35,10 +37,15 @@ class Locator(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def find(self, frame: Frame) -> list[Sighting]:
-        """Every face seen, each once; empty when there is none. ``frame`` has no alpha."""
+    def find(self, frame: Frame, every: bool = False) -> list[Sighting]:
+        """Faces seen, each once; empty when there is none.
 
-    def close(self) -> None:
+        Args:
+            frame: Without alpha.
+            every: Look for every face, not only for those that strike the eye.
+        """
+
+    def close(self) -> None:  # noqa: B027 - holding nothing is fine
         """Free what it holds; it is not used afterwards."""
 
     def __enter__(self) -> Self:

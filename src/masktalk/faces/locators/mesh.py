@@ -7,18 +7,17 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from masktalk.faces.canonical import LEFT_EYE, RIGHT_EYE
-from masktalk.faces.graphs import MESH_SIDE, DetectorGraph, MeshGraph
+from masktalk.faces.covered import mouth_state, uncover
+from masktalk.faces.examiner import Examiner, Look, mesh_roi
 from masktalk.faces.locators.base import Locator, Sighting
-from masktalk.faces.locators.detector import detection_roi
-from masktalk.faces.roi import Roi, roi_around
+from masktalk.faces.roi import Roi, overlap
 from masktalk.types import FloatArray, Frame, UInt8Array
 
 _DETECTED = 0.5
 _PRESENT = 0.5
 _RETRY_SIDE = 512
-#: The mesh network wants a margin of a quarter on every side of the face.
-MESH_MARGIN = 1.5
+# Doubt below which a face is taken at once, and above which it is none.
+_SURE, _WRONG = 0.05, 0.25
 
 
 class MeshLocator(Locator):
@@ -27,85 +26,98 @@ class MeshLocator(Locator):
     name = "mesh"
 
     def __init__(self) -> None:
-        self._mesh = MeshGraph()
-        self._detectors = [DetectorGraph("Short", _DETECTED), DetectorGraph("Full", _DETECTED)]
+        self.examiner = Examiner()
 
-    def find(self, frame: Frame) -> list[Sighting]:
-        for view in views(frame.width, frame.height):
-            found: list[Sighting] = []
-            for candidate in self._candidates(frame.pixels, view):
-                sighting = self.follow(frame.pixels, candidate)
-                if sighting is not None and not any(same_face(sighting, f) for f in found):
-                    found.append(sighting)
-            if found:
-                return found
-        return []
+    def find(self, frame: Frame, every: bool = False) -> list[Sighting]:
+        seen: list[tuple[float, Sighting]] = []
+        for number, view in enumerate(views(frame.width, frame.height)):
+            for roi in self._candidates(frame.pixels, view):
+                answer = self.examine(frame.pixels, roi)
+                if answer is not None:
+                    seen = _merged(seen, answer)
+            sure = [sighting for doubt, sighting in seen if doubt < _SURE]
+            if sure and (number >= _PARTS or not every):
+                return sure
+        return [sighting for _, sighting in seen]
 
-    def follow(self, pixels: UInt8Array, roi: Roi) -> Sighting | None:
-        """The face in a region that is about right, looked at twice; None without one."""
-        for _ in range(2):
-            points, score = self._mesh.run(roi.crop(pixels, MESH_SIDE))
-            if score < _PRESENT:
+    def examine(self, pixels: UInt8Array, roi: Roi) -> tuple[float, Sighting] | None:
+        """The face in a region that is about right, and how doubtful it is; None without one."""
+        mesh, score = self.examiner.glance(pixels, roi)
+        if score < _PRESENT:
+            return None
+        look = self.examiner.look(pixels, mesh_roi(mesh))
+        if look.presence < _PRESENT or look.interocular < 4 or look.eye_scatter > _WRONG:
+            return None
+        return self.judge(pixels, look)
+
+    def judge(self, pixels: UInt8Array, look: Look) -> tuple[float, Sighting] | None:
+        """What a close look says: the sighting and its doubt; None when it is no face."""
+        state, mesh, doubt = mouth_state(look), look.mesh, look.eye_scatter
+        if state == "covered":
+            keypoints = self.examiner.keypoints(pixels, mesh)
+            doubt += _disagreement(look, list(keypoints.values()))
+            if doubt > _WRONG:
                 return None
-            mesh = roi.to_picture(points)
-            roi = mesh_roi(mesh)
-        return Sighting(mesh, score, self.name)
-
-    def once(self, pixels: UInt8Array, roi: Roi) -> tuple[FloatArray, float]:
-        """(478, 3) mesh in pixels in a region that is right, and its score."""
-        points, score = self._mesh.run(roi.crop(pixels, MESH_SIDE))
-        return roi.to_picture(points), score
+            mesh = uncover(mesh, keypoints)
+        confidence = look.presence * max(0.05, 1 - 2 * doubt)
+        return doubt, Sighting(mesh, confidence, self.name, state)
 
     def _candidates(self, pixels: UInt8Array, view: Roi | None) -> Iterator[Roi]:
-        picture = pixels if view is None else view.crop(pixels, _RETRY_SIDE, cv2.BORDER_REFLECT_101)
-        size = np.array(picture.shape[1::-1], np.float32)
-        for graph in self._detectors:
-            for detection in graph.run(picture):
-                roi = detection_roi(detection, size)
-                yield roi if view is None else placed(roi, view)
+        if view is None:
+            yield from self.examiner.detect(pixels, _DETECTED)
+            return
+        picture = view.crop(pixels, _RETRY_SIDE, cv2.BORDER_REFLECT_101)
+        for roi in self.examiner.detect(picture, _DETECTED):
+            yield _placed(roi, view)
 
     def close(self) -> None:
-        self._mesh.close()
-        for graph in self._detectors:
-            graph.close()
+        self.examiner.close()
 
 
-def mesh_roi(mesh: FloatArray) -> Roi:
-    """The square in which the mesh network wants the face of this mesh."""
-    return roi_around(mesh, mesh[LEFT_EYE], mesh[RIGHT_EYE], MESH_MARGIN)
+def _disagreement(look: Look, keypoints: list[FloatArray]) -> float:
+    """How far the detectors' eyes are from the mesh's, weighed into doubt."""
+    eyes = look.mesh[[33, 133, 362, 263], :2].mean(axis=0)
+    apart = [float(np.linalg.norm(points[:2].mean(axis=0) - eyes)) for points in keypoints]
+    return 0.15 * min(apart, default=look.interocular) / look.interocular
 
 
-def placed(roi: Roi, view: Roi) -> Roi:
+def _merged(
+    seen: list[tuple[float, Sighting]], new: tuple[float, Sighting]
+) -> list[tuple[float, Sighting]]:
+    """With a new answer; of answers about the same face the least doubtful stays."""
+    same = [old for old in seen if overlap(old[1].mesh, new[1].mesh) > 1 / 3]
+    if any(old[0] <= new[0] for old in same):
+        return seen
+    return [*(old for old in seen if old not in same), new]
+
+
+def _placed(roi: Roi, view: Roi) -> Roi:
     """A region found in the crop of a view, in the whole picture."""
     centre = view.to_picture(np.array([[roi.x, roi.y]], np.float32) / _RETRY_SIDE)[0]
     size = roi.size * view.size / _RETRY_SIDE
     return Roi(float(centre[0]), float(centre[1]), size, roi.angle + view.angle)
 
 
+# The whole picture and its quarters: enough to see everybody in a group.
+_PARTS = 4
+
+
 def views(width: int, height: int) -> Iterator[Roi | None]:
-    """Where to look: the picture (None), enlarged parts, turned copies, turned parts."""
-    yield None
+    """Where to look: the picture (None), its parts, padded, turned, smaller parts."""
     x, y, longer = width / 2, height / 2, float(max(width, height))
+    yield None
+    yield from _tiles(width, height, 2)
     for scale in (1.3, 0.7):
         yield Roi(x, y, longer * scale)
     for turn in (-45, 45, -90, 90, 180, -135, 135):
         yield Roi(x, y, longer * 1.2, float(np.deg2rad(turn)))
-    for parts in (2, 3, 5):
-        side = 2 * longer / (parts + 1)
-        for row in np.linspace(side / 2, max(height - side / 2, side / 2), parts):
-            for column in np.linspace(side / 2, max(width - side / 2, side / 2), parts):
-                yield Roi(float(column), float(row), side)
+    for parts in (3, 5):
+        yield from _tiles(width, height, parts)
 
 
-def same_face(a: Sighting, b: Sighting) -> bool:
-    """Whether two sightings overlap by a third of what they cover together."""
-    return overlap(a.mesh, b.mesh) > 1 / 3
-
-
-def overlap(a: FloatArray, b: FloatArray) -> float:
-    """Intersection over union of the bounding boxes of two meshes."""
-    low = np.maximum(a[:, :2].min(axis=0), b[:, :2].min(axis=0))
-    high = np.minimum(a[:, :2].max(axis=0), b[:, :2].max(axis=0))
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    areas = sum(float(np.prod(np.ptp(mesh[:, :2], axis=0))) for mesh in (a, b))
-    return shared / max(areas - shared, 1e-9)
+def _tiles(width: int, height: int, parts: int) -> Iterator[Roi]:
+    """Overlapping squares that cover a picture, ``parts`` along its longer side."""
+    side = 2 * max(width, height) / (parts + 1)
+    for row in np.linspace(side / 2, max(height - side / 2, side / 2), parts):
+        for column in np.linspace(side / 2, max(width - side / 2, side / 2), parts):
+            yield Roi(float(column), float(row), side)

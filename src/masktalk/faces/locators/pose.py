@@ -32,7 +32,8 @@ class PoseLocator(Locator):
     def __init__(self) -> None:
         self._graph = PoseGraph(_THRESHOLD)
 
-    def find(self, frame: Frame) -> list[Sighting]:
+    def find(self, frame: Frame, every: bool = False) -> list[Sighting]:
+        del every
         body = self._graph.run(frame.pixels)
         if body is None:
             return []

@@ -1,0 +1,193 @@
+"""Looks at one face closely: the same networks on slightly different crops.
+
+A network that sees a mouth puts it in the same place whatever the crop; one that guesses
+at a mouth under a cloth guesses anew each time. So the scatter of the answers tells what
+is seen from what is guessed, and their median is steadier than any one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+
+import cv2
+import numpy as np
+from typing_extensions import Self
+
+from masktalk.faces.canonical import LEFT_CORNER, LEFT_EYE, RIGHT_CORNER, RIGHT_EYE
+from masktalk.faces.graphs import MESH_SIDE, DetectorGraph, MeshGraph
+from masktalk.faces.roi import Roi, roi_around
+from masktalk.types import FloatArray, UInt8Array
+
+#: The mesh network wants a margin of a quarter on every side of the face.
+_MESH_MARGIN = 1.5
+_EYES = (LEFT_EYE, 133, 362, RIGHT_EYE)
+_CORNERS = (LEFT_CORNER, RIGHT_CORNER)
+
+# Crops of one look: right, down, scale, turn.
+_NUDGES = (
+    (0.0, 0.0, 1.0, 0.0),
+    (0.04, 0.03, 1.08, 0.06),
+    (-0.04, 0.03, 0.94, -0.06),
+    (0.03, -0.04, 1.15, -0.09),
+    (-0.03, -0.04, 1.05, 0.09),
+    (0.0, 0.07, 1.2, 0.0),
+    (0.0, -0.05, 0.9, 0.0),
+)
+# Crops for the detectors, which want more around the face; the last says mirrored.
+_VIEWS = (
+    (0.0, 0.0, 1.0, 0.0, False),
+    (0.0, 0.05, 1.4, 0.0, True),
+    (0.0, 0.0, 1.4, 0.1, False),
+    (0.05, 0.0, 2.0, -0.1, True),
+    (0.0, 0.1, 2.0, 0.0, False),
+    (-0.05, 0.0, 2.8, 0.0, True),
+)
+_MIRRORED = [1, 0, 2, 3, 5, 4]
+_SIDES = {"short": 256, "full": 384}
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What several crops of one face say together.
+
+    Attributes:
+        mesh: (478, 3) median mesh in pixels.
+        presence: 0 to 1, the median score of there being a face.
+        eye_scatter: Mean distance of the crops' eyes from their median, in interocular
+            distances.
+        corner_scatter: The same of the mouth corners.
+    """
+
+    mesh: FloatArray
+    presence: float
+    eye_scatter: float
+    corner_scatter: float
+
+    @property
+    def interocular(self) -> float:
+        """Pixels between the outer eye corners."""
+        return float(np.linalg.norm(self.mesh[RIGHT_EYE, :2] - self.mesh[LEFT_EYE, :2]))
+
+
+class Examiner:
+    """The mesh network and both detectors, held until closed."""
+
+    def __init__(self) -> None:
+        self._mesh = MeshGraph()
+        self._detectors = {
+            "short": DetectorGraph("Short", 0.15),
+            "full": DetectorGraph("Full", 0.15),
+        }
+
+    def detect(self, picture: UInt8Array, threshold: float) -> list[Roi]:
+        """Where both detectors see faces in a picture, surest first of each."""
+        size = np.array(picture.shape[1::-1], np.float32)
+        return [
+            detection_roi(detection.box, detection.keypoints * size, size)
+            for graph in self._detectors.values()
+            for detection in graph.run(picture)
+            if detection.score >= threshold
+        ]
+
+    def glance(self, pixels: UInt8Array, roi: Roi) -> tuple[FloatArray, float]:
+        """(478, 3) mesh in pixels from one crop, and the score of a face, 0 to 1."""
+        points, score = self._mesh.run(roi.crop(pixels, MESH_SIDE))
+        return roi.to_picture(points), score
+
+    def look(self, pixels: UInt8Array, roi: Roi) -> Look:
+        """Several crops about a region that is about right."""
+        mesh, _ = self.glance(pixels, roi)
+        roi = mesh_roi(mesh)
+        glances = [self.glance(pixels, roi.nudged(*nudge)) for nudge in _NUDGES]
+        meshes = np.stack([mesh for mesh, _ in glances])
+        median = np.median(meshes, axis=0).astype(np.float32)
+        unit = max(float(np.linalg.norm(median[RIGHT_EYE, :2] - median[LEFT_EYE, :2])), 1e-3)
+        apart = np.linalg.norm(meshes[:, :, :2] - median[:, :2], axis=2) / unit
+        eyes = meshes[:, _EYES, :2].mean(axis=1)
+        eye_apart = np.linalg.norm(eyes - np.median(eyes, axis=0), axis=1) / unit
+        return Look(
+            mesh=median,
+            presence=float(np.median([score for _, score in glances])),
+            eye_scatter=float(eye_apart.mean()),
+            corner_scatter=float(apart[:, _CORNERS].mean()),
+        )
+
+    def keypoints(self, pixels: UInt8Array, mesh: FloatArray) -> dict[str, FloatArray]:
+        """The detectors' (6, 2) points of a face in pixels, the median over several crops.
+
+        Keys are ``short`` and ``full``; one that does not see this face is missing.
+        """
+        seen: dict[str, FloatArray] = {}
+        for name, graph in self._detectors.items():
+            answers = [
+                answer
+                for *nudge, mirrored in _VIEWS
+                if (answer := _detected(graph, pixels, mesh, nudge, mirrored, _SIDES[name]))
+                is not None
+            ]
+            if answers:
+                seen[name] = np.median(answers, axis=0).astype(np.float32)
+        return seen
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._mesh.close()
+        for graph in self._detectors.values():
+            graph.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _detected(
+    graph: DetectorGraph,
+    pixels: UInt8Array,
+    mesh: FloatArray,
+    nudge: list[float],
+    mirrored: bool,
+    side: int,
+) -> FloatArray | None:
+    """(6, 2) points that one detector sees on this face in one crop, in pixels."""
+    roi = mesh_roi(mesh)
+    middle = mesh[list(_EYES), :2].mean(axis=0)
+    view = roi.nudged(*nudge)
+    crop = view.crop(pixels, side, cv2.BORDER_CONSTANT)
+    for detection in graph.run(np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop):
+        points = detection.keypoints
+        if mirrored:
+            points = (points * [-1, 1] + [1, 0])[_MIRRORED]
+        placed = view.to_picture(points.astype(np.float32))
+        if np.linalg.norm(placed[:2].mean(axis=0) - middle) < 0.25 * roi.size:
+            return placed
+    return None
+
+
+def mesh_roi(mesh: FloatArray) -> Roi:
+    """The square in which the mesh network wants the face of this mesh."""
+    return roi_around(mesh, mesh[LEFT_EYE], mesh[RIGHT_EYE], _MESH_MARGIN)
+
+
+def detection_roi(
+    box: tuple[float, float, float, float], keypoints: FloatArray, size: FloatArray
+) -> Roi:
+    """The square in which the mesh network wants a detected face (as MediaPipe's own graph).
+
+    Args:
+        box: x0, y0, x1, y1 as fractions of the picture.
+        keypoints: (6, 2) in pixels, eyes first.
+        size: Width and height of the picture.
+    """
+    x0, y0, x1, y1 = np.array(box) * np.tile(size, 2)
+    across = keypoints[1] - keypoints[0]
+    angle = float(np.arctan2(across[1], across[0]))
+    longer = _MESH_MARGIN * max(x1 - x0, y1 - y0)
+    return Roi(float(x0 + x1) / 2, float(y0 + y1) / 2, float(longer), angle)
