@@ -1,0 +1,10 @@
+"""What each engine needs to run in a test: options with tiny random weights, made here."""
+
+
+def tiny_options(name, tmp_path_factory):
+    """Engine options under which it runs without anything downloaded."""
+    if name == "musetalk":
+        from tests.musetalk.tiny import tiny_weights
+
+        return tiny_weights(tmp_path_factory.mktemp("tiny"))
+    return {}
