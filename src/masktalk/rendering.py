@@ -105,7 +105,8 @@ def frames(
     engine.prepare(avatar)
     rate = options.rate_for(avatar)
     blocks = _limited(_blocks(speech), options.preview)
-    said = Speech(blocks=blocks, rate=rate, articulator=options.articulator)
+    recorded = isinstance(speech, (str, os.PathLike, Audio))
+    said = Speech(blocks, rate, articulator=options.articulator, recorded=recorded)
     return compose(avatar, engine, said)
 
 

@@ -47,6 +47,8 @@ class Speech:
         articulator: What turns the sound into articulation; None for the engine's own.
         wanted: Asked before frame i is made; when it says no, the engine yields None and
             saves the work, because nobody will see that frame. None wants them all.
+        recorded: Whether all of the speech is there already, so that an engine may hear
+            further ahead than its look-ahead where that is better.
     """
 
     blocks: Iterable[Audio]
@@ -54,6 +56,7 @@ class Speech:
     begin: Fraction = Fraction(0)
     articulator: Articulator | None = None
     wanted: Callable[[int], bool] | None = None
+    recorded: bool = False
 
     def wants(self, step: int) -> bool:
         """Whether anybody will see frame ``step``."""
