@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,10 @@ import soxr
 
 from masktalk.errors import MediaError
 from masktalk.media.local import open_input
+from masktalk.media.whole import check_length
 from masktalk.types import Audio, FloatArray
+
+logger = logging.getLogger(__name__)
 
 _REPAIR = "export it again, for instance as WAV"
 
@@ -89,13 +93,24 @@ class Sound:
             yield np.clip(samples, -1.0, 1.0)
         if not total:
             raise MediaError(self.path, "has 0 seconds of sound", "give a recording of speech")
+        if len(self._container.streams) == 1:
+            begin = (self._stream.start_time or 0) * self._stream.time_base
+            check_length(self.path, self._container, begin + Fraction(total, self.rate))
 
     def _decoded(self) -> Iterator[FloatArray]:
+        """Blocks as the decoder gives them; packets before the first good one are skipped."""
         convert = av.AudioResampler(format="fltp", layout=self._stream.layout.name, rate=self.rate)
         total = 0
         try:
             for packet in self._container.demux(self._stream):
-                for frame in packet.decode():
+                try:
+                    frames = packet.decode()
+                except av.InvalidDataError as error:
+                    if total:
+                        raise
+                    logger.warning("%s: skipped a damaged beginning (%s)", self.path, error)
+                    continue
+                for frame in frames:
                     frame.pts = None
                     for part in convert.resample(frame):
                         samples = part.to_ndarray().T

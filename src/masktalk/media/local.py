@@ -13,6 +13,7 @@ from typing import Any
 import av
 
 from masktalk.errors import MediaError
+from masktalk.media.whole import check_bytes
 
 #: Demuxers that read other files than the one they are given.
 _INDIRECT = frozenset(
@@ -51,6 +52,9 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+_REMEDY = "check that it plays in a player, or convert it first"
+
+
 @contextmanager
 def open_input(path: Path) -> Iterator[Any]:
     """A PyAV input container on a local file.
@@ -63,9 +67,8 @@ def open_input(path: Path) -> Iterator[Any]:
         # "file:" keeps FFmpeg from reading a protocol ("concat:", "http:") into the name.
         with av.open(f"file:{path.absolute()}", "r", container_options=options) as container:
             if _INDIRECT & set(container.format.name.split(",")):
-                raise MediaError(
-                    path, "is a playlist, not a recording", "give the recording itself"
-                )
+                raise MediaError(path, "is no video or sound that can be read", _REMEDY)
+            check_bytes(path, container)
             yield container
     except av.FFmpegError as error:
         raise unreadable(path, error) from error
@@ -77,6 +80,6 @@ def unreadable(path: Path, error: av.FFmpegError) -> MediaError:
         return MediaError(path, f"cannot be read: {error.strerror}", "try again")
     return MediaError(
         path,
-        f"is damaged or no video or sound that FFmpeg can read ({error.strerror})",
-        "check that it plays in a player, or convert it first",
+        f"is damaged, or no video or sound that can be read ({error.strerror})",
+        _REMEDY,
     )

@@ -20,6 +20,9 @@ STANDARD_RATES: tuple[Fraction, ...] = (
 _FALLBACK = Fraction(25)
 _FASTEST = Fraction(120)
 
+#: Half of what lies between 24 and 24000/1001.
+_NTSC_GAP = Fraction(1, 2002)
+
 
 def pace(timed: Iterable[tuple[Fraction, Fraction, T]], rate: Fraction) -> Iterator[T]:
     """Repeat or drop items so that item number i is the one shown at i / rate.
@@ -63,10 +66,12 @@ def guess_rate(times: Sequence[Fraction], tick: Fraction, declared: Fraction | N
     if steps[-1] - steps[0] <= 2 * tick:
         # Constant: any rate that explains all timestamps to the tick will do.
         slack = tick / (times[-1] - times[0])
-        for candidate in (declared, *STANDARD_RATES):
-            if candidate and abs(candidate / average - 1) <= slack:
-                return candidate
-        return min(average.limit_denominator(1001), _FASTEST)
+        agrees = declared is not None and abs(declared / average - 1) <= slack
+        likely = declared if agrees and declared else average
+        nearest = _nearest_standard(likely)
+        if abs(nearest / average - 1) <= slack and abs(nearest / likely - 1) < _NTSC_GAP:
+            return nearest
+        return min(likely.limit_denominator(1001), _FASTEST)
     middle = steps[len(steps) // 2]
     typical = 1 / middle if middle > 0 else average
     return standard(min(max(typical, average), _FASTEST))
@@ -74,10 +79,14 @@ def guess_rate(times: Sequence[Fraction], tick: Fraction, declared: Fraction | N
 
 def standard(rate: Fraction) -> Fraction:
     """The standard rate within 2 % of a rate, or the rate itself, simplified."""
-    nearest = min(STANDARD_RATES, key=lambda known: abs(known / rate - 1))
+    nearest = _nearest_standard(rate)
     if abs(nearest / rate - 1) <= Fraction(2, 100):
         return nearest
     return rate.limit_denominator(1001)
+
+
+def _nearest_standard(rate: Fraction) -> Fraction:
+    return min(STANDARD_RATES, key=lambda known: abs(known / rate - 1))
 
 
 def _nearest(value: Fraction) -> int:

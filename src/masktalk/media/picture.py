@@ -58,6 +58,8 @@ def is_still(path: Path) -> bool:
     try:
         with _opened(path) as image:
             return not (getattr(image, "is_animated", False) and image.format in ("GIF", "PNG"))
+    except Image.DecompressionBombError:
+        return True
     except (UnidentifiedImageError, *_PILLOW_ERRORS):
         return bool(cv2.haveImageReader(str(path)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -46,42 +47,42 @@ class Soundtrack:
         self._stream.codec_context.format = self._format
         self._stream.codec_context.bit_rate = _BITS_PER_CHANNEL * self._channels
         self._written = 0
-        self._source = chunked(resampled(self._folded(blocks), rate, self.rate), self._frame_size())
-        self._next: FloatArray | None = None
+        self._stream.codec_context.open()
+        #: Samples in each of the codec's frames; a player may hear the last to its end.
+        self._block: int = self._stream.codec_context.frame_size or 1024
+        self._source = chunked(resampled(self._folded(blocks), rate, self.rate), self._block)
 
     def _folded(self, blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
         for block in blocks:
             yield block if self._channels == block.shape[1] else block.mean(axis=1, keepdims=True)
 
-    def _frame_size(self) -> int:
-        self._stream.codec_context.open()
-        return self._stream.codec_context.frame_size or 1024
-
     def write_until(self, time: Fraction) -> None:
-        """Encode and mux the sound that begins before a time in seconds."""
-        while self._written < time * self.rate and (block := self._take()) is not None:
+        """Encode and mux the sound before a time in seconds, as far as it fills whole blocks."""
+        while (
+            self._written + self._block <= time * self.rate and (block := self._take()) is not None
+        ):
             self._encode(block)
 
-    def finish(self, video_end: Fraction, slack: Fraction) -> None:
-        """Encode the rest, so that the sound ends within ``slack`` of the pictures.
+    def finish(self, video_end: Fraction, frame: Fraction) -> None:
+        """Encode the rest, so that the sound ends less than a frame before or after the pictures.
 
         Args:
             video_end: When the last frame ends, in seconds.
-            slack: How far the sound may end from there; what is longer is cut off, and what
-                is shorter is filled with silence to ``video_end``.
+            frame: How long a frame lasts. Sound that goes on for longer is cut off; sound
+                that is shorter is filled with silence to ``video_end``.
         """
-        end = round(video_end * self.rate)
-        longest = round((video_end + slack) * self.rate)
-        shortest = (video_end - slack) * self.rate
-        while (block := self._take()) is not None and self._written < longest:
-            if self._written + len(block) > longest:
-                block = block[: end - self._written]
-            if len(block):
-                self._encode(block)
-            if self._written == end:
+        longest = _below((video_end + frame) * self.rate)
+        whole = longest - longest % self._block
+        shortest = (video_end - frame) * self.rate
+        while self._written < longest and (block := self._take()) is not None:
+            end = self._written + len(block)
+            if -(-end // self._block) * self._block > longest:
+                block = block[: max(whole - self._written, 0)]
+            if not len(block):
                 break
-        if self._written < shortest:
-            self._pad(end - self._written)
+            self._encode(block)
+        if self._written <= shortest:
+            self._pad(round(video_end * self.rate) - self._written)
         self._container.mux(self._stream.encode(None))
 
     def _take(self) -> FloatArray | None:
@@ -89,7 +90,7 @@ class Soundtrack:
 
     def _pad(self, missing: int) -> None:
         while missing > 0:
-            size = min(missing, self._stream.codec_context.frame_size or 1024)
+            size = min(missing, self._block)
             self._encode(np.zeros((size, self._channels), np.float32))
             missing -= size
 
@@ -103,3 +104,8 @@ class Soundtrack:
         frame.pts = self._written
         self._written += len(block)
         self._container.mux(self._stream.encode(frame))
+
+
+def _below(value: Fraction) -> int:
+    """The largest whole number below a value."""
+    return math.ceil(value) - 1

@@ -18,6 +18,7 @@ from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local import file_digest, open_input, unreadable
 from masktalk.media.pacing import guess_rate, pace
 from masktalk.media.source import Limits, Source, SourceKind
+from masktalk.media.whole import check_length
 from masktalk.types import Frame
 
 #: FFmpeg's own VP8 and VP9 decoders leave the alpha plane out; libvpx's do not.
@@ -148,14 +149,20 @@ def _read_timing(path: Path, rate: Fraction | None) -> Timing:
     shown: list[tuple[Fraction, Fraction]] = []
     with _video_stream(path) as (container, stream):
         base: Fraction = stream.time_base
-        usual = 1 / (stream.average_rate or Fraction(25))
-        for packet in container.demux(stream):
-            if not packet.size or packet.is_discard:
+        declared: Fraction | None = stream.average_rate
+        usual = 1 / (declared or Fraction(25))
+        reached = Fraction(0)
+        for packet in container.demux():
+            if not packet.size:
                 continue
             stamp = packet.pts if packet.pts is not None else packet.dts
+            if stamp is not None and packet.time_base:
+                reached = max(reached, (stamp + (packet.duration or 0)) * packet.time_base)
+            if packet.stream_index != stream.index or packet.is_discard:
+                continue
             time = stamp * base if stamp is not None else len(shown) * usual
             shown.append((time, packet.duration * base if packet.duration else usual))
-        declared: Fraction | None = stream.average_rate
+        check_length(path, container, reached)
     if not shown:
         raise MediaError(path, "holds no video frames", _REPAIR)
     shown.sort()

@@ -72,7 +72,7 @@ class Writer:
 
     The file appears under its name when the block ends without an error; after an error,
     nothing is left. Sound is written along with the frames and ends with them, to within
-    half a frame: longer sound is cut, shorter sound is filled with silence.
+    a frame: longer sound is cut, shorter sound is filled with silence.
 
     Args:
         path: ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
@@ -179,7 +179,7 @@ class Writer:
         try:
             self._container.mux(self._video.encode(None))
             if self._sound is not None:
-                self._sound.finish(self._frames / rate, 1 / (2 * rate))
+                self._sound.finish(self._frames / rate, 1 / rate)
             self._container.close()
         except av.FFmpegError as error:
             raise _failed(self.path, error) from error

@@ -1,0 +1,95 @@
+"""Telling a file that was cut short from a whole one, where its format lets one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from masktalk.errors import MediaError
+
+#: Formats whose header says how long the recording is, by FFmpeg's names.
+_DECLARING = frozenset({"aiff", "au", "flac", "avi", "matroska", "flv"})
+
+#: Headers round, and some count a last frame that is not there.
+_TOLERANCE = Fraction(1, 2)
+
+_MICROSECOND = Fraction(1, 1_000_000)
+
+#: Sizes that programs write when they stream and do not know the size yet.
+_UNKNOWN_SIZES = range(0x7FFF0000, 1 << 32)
+
+
+def check_bytes(path: Path, container: Any) -> None:
+    """Compare what a file's own index asks for with the bytes that are there.
+
+    Raises:
+        MediaError: The file was cut short.
+    """
+    names = container.format.name.split(",")
+    size = path.stat().st_size
+    if "mov" in names:
+        ends = [_index_end(stream) for stream in container.streams]
+        needed = max(ends, default=0)
+    elif "wav" in names:
+        needed = _wav_end(path)
+    else:
+        return
+    if needed > size:
+        raise cut_short(path, f"{size} of at least {needed} bytes are there")
+
+
+def check_length(path: Path, container: Any, reached: Fraction) -> None:
+    """Compare how long a file says it is with where its streams end.
+
+    Args:
+        path: For the message.
+        container: Opened.
+        reached: Seconds at which the last packet of any stream ends.
+
+    Raises:
+        MediaError: The file was cut short.
+    """
+    names = set(container.format.name.split(","))
+    declares = names & _DECLARING or ("mp3" in names and _has_mp3_header(path))
+    if not declares or not container.duration:
+        return
+    begin = (container.start_time or 0) * _MICROSECOND
+    declared = container.duration * _MICROSECOND
+    if reached - begin < declared - _TOLERANCE:
+        there, whole = float(reached - begin), float(declared)
+        raise cut_short(path, f"{there:.1f} of {whole:.1f} seconds are there")
+
+
+def cut_short(path: Path, detail: str) -> MediaError:
+    """The error for a file that ends too early."""
+    return MediaError(path, f"was cut short ({detail})", "copy or export it again")
+
+
+def _index_end(stream: Any) -> int:
+    entries = stream.index_entries
+    if not len(entries):
+        return 0
+    last = entries[len(entries) - 1]
+    return int(last.pos + last.size)
+
+
+def _wav_end(path: Path) -> int:
+    """Where the samples of a RIFF file shall end; 0 if it does not say."""
+    with path.open("rb") as file:
+        if file.read(4) != b"RIFF":
+            return 0
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            size = int.from_bytes(header[4:], "little")
+            if header[:4] == b"data":
+                return 0 if size in _UNKNOWN_SIZES else file.tell() + size
+            file.seek(size + size % 2, 1)
+    return 0
+
+
+def _has_mp3_header(path: Path) -> bool:
+    """Whether a file begins with the frame that says how long an MP3 is."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return any(tag in head for tag in (b"Xing", b"Info", b"VBRI"))
