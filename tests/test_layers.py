@@ -22,6 +22,7 @@ LAYERS = {
     "compose": 2,
     "avatar": 2,
     "engines": 3,
+    "masking": 4,
     "preparation": 4,
     "rendering": 4,
     "driver": 4,

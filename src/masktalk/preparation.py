@@ -30,6 +30,7 @@ from masktalk.avatar import (
 )
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
+from masktalk.masking import write_overlay
 from masktalk.media import FrameStore, Source, open_source
 from masktalk.types import Face, Progress, silent
 
@@ -54,12 +55,17 @@ class PrepareOptions:
         points: A file of rig points for a face that nothing finds.
         mouth: ``auto`` decides by what covers the mouth; ``open``, ``cloth``, ``draw``.
         rate: Frames per second of a folder of frames, which has none of its own.
+        unmasked: The same person without the mask that the source shows: this one
+            speaks, and the mask is laid back over it.
+        mask: The mask alone (RGBA), or its matte; None tells it from the two pictures.
     """
 
     face: FaceChoice = "largest"
     points: Path | None = None
     mouth: str = "auto"
     rate: Fraction | None = None
+    unmasked: Path | None = None
+    mask: Path | None = None
 
     def __post_init__(self) -> None:
         if self.mouth not in ("auto", "open", "cloth", "draw"):
@@ -72,6 +78,9 @@ class PrepareOptions:
         plain = {**asdict(self), "rate": str(self.rate) if self.rate else None}
         plain["face"] = list(self.face) if isinstance(self.face, tuple) else self.face
         plain["points"] = file_digest(self.points) if self.points else None
+        for name in ("unmasked", "mask"):
+            path = getattr(self, name)
+            plain[name] = None if path is None else open_source(path).digest()
         return plain
 
 
@@ -124,7 +133,7 @@ def _open_prepared(source: Path, folder: object, options: PrepareOptions) -> Ava
     if options != PrepareOptions():
         raise OptionError(
             source,
-            "is prepared already, so --face, --points and --mouth do not apply",
+            "is prepared already, so --face, --points, --mouth and --mask do not apply",
             "prepare it again from its source with them",
         )
     return Avatar(source)
@@ -185,10 +194,15 @@ def _build(
     options: PrepareOptions,
     progress: Progress,
 ) -> None:
-    with FrameStore.create(folder, source, partial(progress, "storing")) as store:
+    bare = open_source(options.unmasked, rate=options.rate) if options.unmasked else source
+    with FrameStore.create(folder, bare, partial(progress, "storing")) as store:
         found = list(_locate_all(store, options, progress))
-        _require_face(source.path, found)
+        _require_face(bare.path, found)
         FaceTrack.write(folder / FACES_NAME, found)
+        if options.unmasked is not None or options.mask is not None:
+            first = next(index for index, face in enumerate(found) if face is not None)
+            masked = source.path if options.unmasked else None
+            write_overlay(folder, store.frame(first), found[first], masked, options.mask)
         names = [path.name for path in folder.iterdir() if path.is_file()]
         Manifest(
             source=record,

@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 
 from masktalk.avatar import Avatar
 from masktalk.compose import paste
+from masktalk.compose.background import read_background
 from masktalk.engines import Articulator, Engine, Speech, frame_count, make_engine
 from masktalk.errors import OptionError
+from masktalk.masking import masked_engine
 from masktalk.media import (
     Writer,
     WriterOptions,
@@ -45,6 +47,7 @@ class RenderOptions:
         preview: Only so many seconds of the speech; None for all of it.
         overwrite: Whether an existing file may be replaced.
         articulator: What turns the sound into articulation; None for the engine's own.
+        background: A colour or a picture behind a transparent avatar; None keeps alpha.
     """
 
     engine: str = "warp"
@@ -55,6 +58,7 @@ class RenderOptions:
     preview: Fraction | None = None
     overwrite: bool = False
     articulator: Articulator | None = None
+    background: str | None = None
 
     def __post_init__(self) -> None:
         if self.fps is not None and not _RATES[0] <= self.fps <= _RATES[1]:
@@ -101,13 +105,19 @@ def frames(
         options: How; what concerns the file is not used here.
     """
     options = options or RenderOptions()
+    if options.background is not None and not avatar.has_alpha:
+        raise OptionError("--background", "does not apply: the avatar is not transparent")
     engine = make_engine(options.engine, dict(options.engine_options))
+    engine = masked_engine(engine, avatar)
     engine.prepare(avatar)
     rate = options.rate_for(avatar)
     blocks = _limited(_blocks(speech), options.preview)
     recorded = isinstance(speech, (str, os.PathLike, Audio))
     said = Speech(blocks, rate, articulator=options.articulator, recorded=recorded)
-    return compose(avatar, engine, said)
+    made = compose(avatar, engine, said)
+    if options.background is None:
+        return made
+    return map(read_background(options.background).behind, made)
 
 
 def compose(avatar: Avatar, engine: Engine, speech: Speech) -> Iterator[Frame]:
@@ -171,7 +181,7 @@ def _writer_options(avatar: Avatar, rate: Fraction, options: RenderOptions) -> W
         height=avatar.height,
         rate=rate,
         color=avatar.store.color,
-        has_alpha=avatar.has_alpha,
+        has_alpha=avatar.has_alpha and options.background is None,
         encoder=options.encoder,
         overwrite=options.overwrite,
     )

@@ -12,11 +12,13 @@ import typer
 from masktalk.errors import OptionError
 
 if TYPE_CHECKING:
+    from masktalk.driver import DriverOptions
     from masktalk.faces import FaceChoice
     from masktalk.preparation import PrepareOptions
     from masktalk.rendering import RenderOptions
 
 _AVATAR, _OUTPUT, _ENGINE = "The avatar", "The result", "The engine"
+_DRIVER = "A borrowed mouth"
 
 
 def parse_fraction(text: str | None, flag: str) -> Fraction | None:
@@ -76,10 +78,31 @@ class AvatarFlags:
         ),
     ] = "auto"
 
+    unmasked: Annotated[
+        Path | None,
+        typer.Option(
+            help="The same person without the mask: this face speaks, the mask is laid over it.",
+            rich_help_panel=_AVATAR,
+        ),
+    ] = None
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            help="The mask alone (RGBA) or its matte; told from the two pictures unless given.",
+            rich_help_panel=_AVATAR,
+        ),
+    ] = None
+
     def options(self) -> PrepareOptions:
         from masktalk.preparation import PrepareOptions
 
-        return PrepareOptions(face=parse_face(self.face), points=self.points, mouth=self.mouth)
+        return PrepareOptions(
+            face=parse_face(self.face),
+            points=self.points,
+            mouth=self.mouth,
+            unmasked=self.unmasked,
+            mask=self.mask,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +118,34 @@ class EngineFlags:
         """The engine's own options that were given."""
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "engine"}
         return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class DriverFlags:
+    """Whose mouth the avatar borrows."""
+
+    driver: Annotated[
+        Path | None,
+        typer.Option(
+            help="A talking video whose mouth drives the avatar.", rich_help_panel=_DRIVER
+        ),
+    ] = None
+    driver_engine: Annotated[
+        str | None,
+        typer.Option(
+            help="An engine that makes --driver-face speak and so drives the avatar.",
+            rich_help_panel=_DRIVER,
+        ),
+    ] = None
+    driver_face: Annotated[
+        Path | None,
+        typer.Option(help="A human face for --driver-engine.", rich_help_panel=_DRIVER),
+    ] = None
+
+    def options(self) -> DriverOptions:
+        from masktalk.driver import DriverOptions
+
+        return DriverOptions(video=self.driver, engine=self.driver_engine, face=self.driver_face)
 
 
 @dataclass(frozen=True)
@@ -123,6 +174,13 @@ class VideoFlags:
         str | None,
         typer.Option(help="Only the first so many seconds.", rich_help_panel=_OUTPUT),
     ] = None
+    background: Annotated[
+        str | None,
+        typer.Option(
+            help="A colour or a picture behind a transparent avatar; alpha is kept without it.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.", rich_help_panel=_OUTPUT)
     ] = False
@@ -138,4 +196,5 @@ class VideoFlags:
             crf=self.crf,
             preview=parse_fraction(self.preview, "--preview"),
             overwrite=self.overwrite,
+            background=self.background,
         )

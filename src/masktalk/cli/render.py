@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from masktalk.cli.console import progress_bar, report
-from masktalk.cli.flags import AvatarFlags, EngineFlags, VideoFlags
+from masktalk.cli.flags import AvatarFlags, DriverFlags, EngineFlags, VideoFlags
 from masktalk.cli.records import takes_records
+from masktalk.errors import OptionError
 
 
 @takes_records
@@ -18,20 +20,32 @@ def render(
         Path,
         typer.Argument(help="A picture, a video, a folder of frames or a prepared avatar."),
     ],
-    speech: Annotated[Path, typer.Argument(help="A sound file, or a video with sound.")],
+    speech: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A sound file, or a video with sound; the --driver's own unless given."
+        ),
+    ] = None,
+    *,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The video to write: .mp4, .mov, .mkv, .webm.")
     ],
     look: AvatarFlags,
     engine: EngineFlags,
+    driver: DriverFlags,
     video: VideoFlags,
 ) -> None:
     """Make AVATAR say SPEECH and write it to OUT."""
+    from masktalk.driver import make_driver
     from masktalk.engines import make_engine
     from masktalk.media import audio_duration, check_output
     from masktalk.preparation import prepare
     from masktalk.rendering import render as render_video
 
+    borrowed = driver.options()
+    speech = speech or borrowed.video
+    if speech is None:
+        raise OptionError("SPEECH", "is missing", "give a sound file, or a --driver with sound")
     options = video.options(engine)
     make_engine(options.engine, dict(options.engine_options))
     check_output(output, options.overwrite)
@@ -40,6 +54,7 @@ def render(
         progress_bar() as progress,
         prepare(avatar, options=look.options(), progress=progress) as prepared,
     ):
+        options = replace(options, articulator=make_driver(borrowed, prepared, options.engine))
         made = render_video(prepared, speech, output, options, progress)
     seconds = float(made.frames / made.rate)
     report(

@@ -8,6 +8,7 @@ moves the mask's pixels are its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from masktalk.types import CHANNELS, Face, FloatArray, Frame, UInt8Array
 
 Field = npt.NDArray[np.float32]
+Box: TypeAlias = "tuple[int, int, int, int]"
 
 # Displacements at full deflection, in distances between the outer eye corners. On
 # eighteen people speaking the chin fell by 0.4 of what the inner lips parted.
@@ -101,16 +103,22 @@ class Overlay:
             raise ValueError(f"a mask of {self._size} over {frame.width}x{frame.height}")
         pull = _Pull.of(values)
         carried = self._carried(face)
+        box = self._carried_box(carried)
+        if box[0] >= box[2] or box[1] >= box[3]:
+            return frame
         if carried is None and (face is None or pull.is_still):
-            return _over(frame, self._cut(self._box), self._box)
-        box = self._box if carried is None else (0, 0, *self._size)
+            return _over(frame, self._cut(box), box)
         where = self._source_positions(box, carried, None if pull.is_still else face, pull)
         moved = cv2.remap(
             self._picture, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderValue=(0, 0, 0, 0)
         )
         return _over(frame, _legal(np.asarray(moved, np.float32)), box)
 
-    def _cut(self, box: tuple[int, int, int, int]) -> FloatArray:
+    def box(self, face: Face | None) -> Box:
+        """x0, y0, x1, y1 of all that ``lay`` may change when the face is there."""
+        return self._carried_box(self._carried(face))
+
+    def _cut(self, box: Box) -> FloatArray:
         x0, y0, x1, y1 = box
         return self._picture[y0:y1, x0:x1]
 
@@ -126,9 +134,21 @@ class Overlay:
         there = self._home.mesh[list(_STABLE), :2].astype(np.float64)
         return _similarity(here, there)
 
+    def _carried_box(self, carried: npt.NDArray[np.float64] | None) -> Box:
+        """The mask's box where the head has carried it to, inside the frame."""
+        if carried is None:
+            return self._box
+        x0, y0, x1, y1 = self._box
+        back = np.linalg.inv(carried[:, :2])
+        corners = (np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) - carried[:, 2]) @ back.T
+        low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0)) + 1
+        low = np.clip(low, 0, self._size)
+        high = np.clip(high, 0, self._size)
+        return (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+
     def _source_positions(
         self,
-        box: tuple[int, int, int, int],
+        box: Box,
         carried: npt.NDArray[np.float64] | None,
         face: Face | None,
         pull: _Pull,
@@ -146,19 +166,19 @@ class Overlay:
         turned = where @ carried[:, :2].T.astype(np.float32) + carried[:, 2].astype(np.float32)
         return np.ascontiguousarray(turned, np.float32)
 
-    def _backward(self, box: tuple[int, int, int, int], face: Face, pull: _Pull) -> Field:
+    def _backward(self, box: Box, face: Face, pull: _Pull) -> Field:
         """(h, w, 2) pixels to go back from where the cloth is to where it was."""
         basis = self._basis_for(box, face)
         forward = basis.jaw * np.float32(pull.jaw) + basis.lips * np.float32(pull.lips)
         return _resized(_inverted(forward, _GRID), box)
 
-    def _basis_for(self, box: tuple[int, int, int, int], face: Face) -> _Basis:
+    def _basis_for(self, box: Box, face: Face) -> _Basis:
         if self._basis is None or not np.array_equal(self._basis.mesh, face.mesh):
             self._basis = _make_basis(box, face)
         return self._basis
 
 
-def _make_basis(box: tuple[int, int, int, int], face: Face) -> _Basis:
+def _make_basis(box: Box, face: Face) -> _Basis:
     """The two fields for a face, in its own axes: along the eye line, and down to the chin."""
     unit = max(face.interocular, 1.0)
     across = np.array([np.cos(face.roll), np.sin(face.roll)], np.float32)
@@ -204,7 +224,7 @@ def _inverted(forward: Field, spacing: int) -> Field:
     return back
 
 
-def _resized(coarse: Field, box: tuple[int, int, int, int]) -> Field:
+def _resized(coarse: Field, box: Box) -> Field:
     """A field on the grid, answered for every pixel of the box."""
     x0, y0, x1, y1 = box
     columns, rows = np.meshgrid(
@@ -239,7 +259,7 @@ def _legal(moved: FloatArray) -> FloatArray:
     return np.concatenate([np.clip(moved[..., :3], 0, alpha), alpha], axis=-1)
 
 
-def _visible_box(alpha: UInt8Array, reach: int) -> tuple[int, int, int, int]:
+def _visible_box(alpha: UInt8Array, reach: int) -> Box:
     """x0, y0, x1, y1 around what is not transparent, grown by ``reach``."""
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if not len(rows):
@@ -253,21 +273,18 @@ def _visible_box(alpha: UInt8Array, reach: int) -> tuple[int, int, int, int]:
     )
 
 
-def _over(frame: Frame, mask: FloatArray, box: tuple[int, int, int, int]) -> Frame:
+def _over(frame: Frame, mask: FloatArray, box: Box) -> Frame:
     """Porter-Duff "over" of a premultiplied mask on a frame, inside a box."""
     x0, y0, x1, y1 = box
-    pixels = frame.pixels.copy()
-    below = pixels[y0:y1, x0:x1]
+    below = frame.region(x0, y0, x1, y1)
     keep = 1 - mask[..., 3:] / np.float32(255)
     colour = below[..., :3].astype(np.float32)
-    if frame.has_alpha:
-        under = below[..., 3:].astype(np.float32) * keep
-        alpha = mask[..., 3:] + under
-        mixed = (mask[..., :3] + colour * under / 255) * 255 / np.maximum(alpha, 1)
-        below[..., 3:] = np.rint(alpha).astype(np.uint8)
-        untouched = mask[..., 3:] == 0
-        mixed = np.where(untouched, colour, mixed)
-    else:
-        mixed = mask[..., :3] + colour * keep
-    below[..., :3] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
-    return Frame(pixels, frame.time)
+    if not frame.has_alpha:
+        mixed = np.rint(mask[..., :3] + colour * keep)
+        return frame.with_region(x0, y0, np.clip(mixed, 0, 255).astype(np.uint8))
+    under = below[..., 3:].astype(np.float32) * keep
+    alpha = mask[..., 3:] + under
+    mixed = (mask[..., :3] + colour * under / 255) * 255 / np.maximum(alpha, 1)
+    mixed = np.where(mask[..., 3:] == 0, colour, mixed)
+    both = np.rint(np.concatenate([np.clip(mixed, 0, 255), alpha], axis=-1))
+    return frame.with_region(x0, y0, both.astype(np.uint8))

@@ -47,28 +47,35 @@ class DriverOptions:
                 given, missing = missing, given
             raise OptionError(given, f"needs {missing}", "give both or neither")
 
-    @property
-    def is_set(self) -> bool:
-        return self.video is not None or self.engine is not None
 
-
-def make_driver(options: DriverOptions, avatar: Avatar) -> Articulator | None:
+def make_driver(options: DriverOptions, avatar: Avatar, engine: str = "warp") -> Articulator | None:
     """The articulator that borrows the driver's mouth for ``avatar``; None when none is set.
+
+    Args:
+        options: Whose mouth.
+        avatar: Who is driven.
+        engine: Name of the engine that moves the avatar.
 
     Raises:
         MediaError: The driver cannot be read.
         InputError: The driver is not a video.
-        OptionError: There is no such engine.
+        OptionError: There is no such engine, or it does not move by articulation.
         NoFaceError: The placeholder has no face.
     """
+    if not (options.video or options.engine):
+        return None
+    if not engine_class(engine).capabilities.articulated:
+        raise OptionError(
+            "--driver", f"does not apply to engine {engine!r}", "it hears the speech by itself"
+        )
     calibration = Calibration(_mouth_width(avatar))
     if options.video is not None:
         source = open_source(options.video)
         if source.kind == "picture":
             raise InputError(options.video, "is a picture and cannot drive", "give a talking video")
         return VideoArticulator(_mouth_of(source.frames()), calibration)
-    if options.engine is None or options.face is None:
-        return None
+    assert options.engine is not None
+    assert options.face is not None
     lookahead = engine_class(options.engine).capabilities.lookahead
     rendering = RenderOptions(engine=options.engine, engine_options=options.engine_options)
     placeholder = prepare(options.face)

@@ -74,6 +74,8 @@ class Capabilities:
         weights: Names in the weights table that it cannot do without.
         covered: Whether it handles a covered mouth by itself.
         extra: The optional dependency group it needs, or None.
+        articulated: Whether it moves by ``Speech.articulator``, so that a mouth may be
+            borrowed for it; False for an engine that works on the sound alone.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Capabilities:
     weights: tuple[str, ...] = ()
     covered: bool = False
     extra: str | None = None
+    articulated: bool = True
 
 
 class EngineOptions(BaseModel):
