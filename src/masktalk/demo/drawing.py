@@ -55,10 +55,9 @@ class Canvas:
 
     def shade(self, inside: Sequence[Point], centre: Point, radii: Point, colour: Colour) -> None:
         """A wide soft spot that stays within a closed curve."""
-        spot = self._oval(centre, radii, 0.0).astype(np.float32)
-        blurred = cv2.GaussianBlur(spot, (0, 0), min(radii) * _SCALE / 2.2)
+        spot = self._oval(centre, radii, 0.0).astype(np.float32) / 255
         within = self._filled(_smooth(inside)).astype(np.float32) / 255
-        self._mix(blurred / 255 * within, colour)
+        self._mix(_blurred(spot, min(radii) * _SCALE / 2.2) * within, colour)
 
     def grain(self, strength: float, seed: int = 1) -> None:
         """Fine paper grain, so that flat areas are not sterile."""
@@ -90,11 +89,16 @@ class Canvas:
     def _lay(self, mask: UInt8Array, colour: Colour, soft: float) -> None:
         weight = mask.astype(np.float32) / 255
         if soft:
-            weight = cv2.GaussianBlur(weight, (0, 0), soft * _SCALE)
+            weight = _blurred(weight, soft * _SCALE)
         self._mix(weight, colour)
 
     def _mix(self, weight: npt.NDArray[np.float32], colour: Colour) -> None:
-        self._pixels += weight[..., None] * (np.array(colour, np.float32) - self._pixels)
+        rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
+        if not len(rows):
+            return
+        touched = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        below = self._pixels[touched]
+        below += weight[touched][..., None] * (np.array(colour, np.float32) - below)
 
 
 def mirrored(points: Sequence[Point], axis: float) -> list[Point]:
@@ -119,6 +123,15 @@ def _smooth(points: Sequence[Point], closed: bool = True) -> npt.NDArray[np.floa
     if not closed:
         spans.append(given[-1:])
     return np.concatenate(spans)
+
+
+def _blurred(weight: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
+    """A Gaussian blur; wide ones are made small and enlarged, which nobody can tell."""
+    step = max(int(sigma / 4), 1)
+    height, width = weight.shape
+    small = cv2.resize(weight, (width // step, height // step), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / step)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _fixed(curve: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
