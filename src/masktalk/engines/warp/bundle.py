@@ -6,12 +6,14 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from masktalk.engines.warp.lips import Lips, read_lips
+from masktalk.engines.warp.donor import teeth_score, with_own_teeth
+from masktalk.engines.warp.interior import Plates, paint_plates
+from masktalk.engines.warp.lips import Lips, read_lips, trimmed
 from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.style import Style, read_style
@@ -21,9 +23,12 @@ from masktalk.types import Face, FloatArray
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 1
+_VERSION = 2
 _NAME = "warp.npz"
-_MOST_FRAMES = 400  # looked at to learn a video's resting mouth
+_MOST_FACES = 400  # looked at to learn a video's resting mouth
+_MOST_DONORS = 12  # frames looked at for teeth
+
+Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +38,12 @@ class Prepared:
     Attributes:
         rig: Its mouth at rest and how its face follows.
         style: Its colours and texture.
+        plates: The inside of its mouth.
     """
 
     rig: Rig
     style: Style
+    plates: Plates
 
 
 def load_or_make(avatar: Avatar) -> Prepared:
@@ -46,28 +53,48 @@ def load_or_make(avatar: Avatar) -> Prepared:
         InputError: No frame of the avatar has a face.
     """
     path = avatar.engine_folder("warp") / _NAME
-    loaded = _load(path)
-    if loaded is None:
-        loaded = _make(avatar)
-        _save(path, loaded)
-    return _prepared(loaded)
+    arrays = _load(path)
+    if arrays is None:
+        arrays = learn(avatar)
+        _save(path, arrays)
+    return unpacked(arrays)
 
 
-Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
+def learn(avatar: Avatar) -> Arrays:
+    """Look at an avatar's frames and learn its mouth.
 
-
-def _make(avatar: Avatar) -> Arrays:
-    indices = [index for index, face in enumerate(avatar.faces) if face is not None]
-    if not indices:
+    Raises:
+        InputError: No frame of the avatar has a face.
+    """
+    seen = {index: face for index, face in enumerate(avatar.faces) if face is not None}
+    if not seen:
         raise InputError(avatar.folder, "no frame of the avatar has a face", "give --points")
-    chosen = indices[:: max(len(indices) // _MOST_FRAMES, 1)]
-    faces = [face for face in (avatar.faces[index] for index in chosen) if face is not None]
-    frontal, base, rest = resting_mouth(faces)
-    style = read_style(avatar.frame(chosen[0]).pixels, faces[0].mesh)
+    chosen = list(seen)[:: max(len(seen) // _MOST_FACES, 1)]
+    frontal, base, rest = resting_mouth([seen[index] for index in chosen])
+    first = chosen[0]
+    style = read_style(avatar.frame(first).pixels, seen[first].mesh)
+    size = Rig.size_of(rest)
+    unit = float(np.median([fit_pose(seen[index].mesh).unit for index in chosen[:25]]))
+    plates = paint_plates(style, unit * size)
+    if avatar.mouth == "open":
+        plates = _own_teeth(avatar, {index: seen[index] for index in chosen}, plates, rest, size)
     arrays: Arrays = {"version": np.array(_VERSION), "frontal": frontal, "base": base}
-    arrays |= {f"rest_{f.name}": np.asarray(getattr(rest, f.name)) for f in fields(rest)}
-    arrays |= {f"style_{f.name}": np.asarray(getattr(style, f.name)) for f in fields(style)}
+    for name, record in (("rest", rest), ("style", style), ("plates", plates)):
+        arrays |= {f"{name}_{f.name}": np.asarray(getattr(record, f.name)) for f in fields(record)}
     return arrays
+
+
+def _own_teeth(
+    avatar: Avatar, faces: dict[int, Face], plates: Plates, rest: Lips, size: float
+) -> Plates:
+    """Plates with the teeth of the frame that shows them best, if any does."""
+    gaps = {index: read_lips(fit_pose(face.mesh).frontal).gap for index, face in faces.items()}
+    widest = sorted(gaps, key=lambda index: (-gaps[index], index))[:_MOST_DONORS]
+    scores = {i: teeth_score(avatar.frame(i).pixels, faces[i].mesh) for i in sorted(widest)}
+    best = max(scores, key=lambda index: (scores[index], -index))
+    if scores[best] <= 0:
+        return plates
+    return with_own_teeth(plates, avatar.frame(best).pixels, faces[best].mesh, rest, size)
 
 
 def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
@@ -75,32 +102,36 @@ def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
 
     Of a video, the third of the frames with the least open mouth says how it rests.
     """
-    poses = [fit_pose(face.mesh) for face in faces]
+    meshes = [trimmed(face.mesh) for face in faces]
+    poses = [fit_pose(mesh) for mesh in meshes]
     gaps = np.array([read_lips(pose.frontal).gap for pose in poses])
     calm = gaps.argsort(kind="stable")[: max(len(gaps) // 3, 1)]
     frontal = np.median([poses[index].frontal for index in calm], axis=0)
-    flat = [poses[index].place(faces[index].mesh[:, :2]) for index in calm]
+    flat = [poses[index].place(meshes[index][:, :2]) for index in calm]
     rest = read_lips(frontal.astype(np.float32)).closed()
     return frontal.astype(np.float32), np.median(flat, axis=0).astype(np.float32), rest
 
 
-def _prepared(arrays: Arrays) -> Prepared:
-    rest = Lips(
-        arrays["rest_upper"],
-        arrays["rest_lower"],
-        arrays["rest_corners"],
-        float(arrays["rest_jaw"]),
-    )
+def unpacked(arrays: Arrays) -> Prepared:
+    """The records that ``learn`` packed into arrays."""
+    rig = Rig.build(_record(Lips, "rest", arrays), arrays["frontal"], arrays["base"])
+    return Prepared(rig, _record(Style, "style", arrays), _record(Plates, "plates", arrays))
+
+
+_Record = TypeVar("_Record", Lips, Style, Plates)
+
+
+def _record(kind: type[_Record], name: str, arrays: Arrays) -> _Record:
     values: dict[str, Any] = {}
-    for field in fields(Style):
-        value = arrays[f"style_{field.name}"]
+    for field in fields(kind):
+        value = arrays[f"{name}_{field.name}"]
         values[field.name] = float(value) if value.ndim == 0 else value
-    return Prepared(Rig.build(rest, arrays["frontal"], arrays["base"]), Style(**values))
+    return kind(**values)
 
 
 def _save(path: Path, arrays: Arrays) -> None:
     part = path.with_suffix(".part.npz")
-    np.savez(part, **arrays)
+    np.savez_compressed(part, **arrays)  # type: ignore[arg-type]
     part.replace(path)
 
 

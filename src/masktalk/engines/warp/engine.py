@@ -11,7 +11,6 @@ from pydantic import Field
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.warp.bundle import Prepared, load_or_make
 from masktalk.engines.warp.cloth import Drape, cloth_frame
-from masktalk.engines.warp.interior import Plates, paint_plates
 from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.shape import read_channels
@@ -66,11 +65,10 @@ class Talker:
 
     def __init__(self, avatar: Avatar, prepared: Prepared, options: WarpOptions) -> None:
         self._avatar = avatar
-        self._rig, self._style = prepared.rig, prepared.style
+        self._rig, self._style, self._plates = prepared.rig, prepared.style, prepared.plates
         self._options = options
         self._last: tuple[int, Scene] | None = None
         self._drape: Drape | None = None
-        self._plates: Plates | None = None
         if avatar.mouth == "cloth":
             self._drape = Drape.over(self._rig)
 
@@ -90,8 +88,6 @@ class Talker:
                 strength=self._options.cloth_strength,
                 light=self._style.light,
             )
-        if self._plates is None:
-            self._plates = paint_plates(self._style, scene.pose.unit * self._rig.mouth_size)
         return speak_frame(pixels, scene, self._rig, self._plates, channels)
 
     def _scene(self, index: int) -> Scene | None:

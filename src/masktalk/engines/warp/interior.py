@@ -40,6 +40,7 @@ class Plates:
         scale: Plate pixels per mouth unit.
         shade: How much the lips' shadow darkens what is inside, 0 for flat colours.
         grain: Standard deviation of noise to add.
+        soft: Standard deviation in pixels that the picture blurs an edge by.
     """
 
     upper: FloatArray
@@ -49,13 +50,14 @@ class Plates:
     scale: float
     shade: float
     grain: float
+    soft: float
 
 
 def paint_plates(style: Style, unit: float) -> Plates:
     """Paint for a picture in which a mouth unit is ``unit`` pixels."""
     scale = float(np.clip(unit * 1.25, 40.0, 420.0))
     x, y = _plate_coordinates(scale)
-    white = style.white * (0.97 if style.flat > 0.5 else 0.86)
+    white = style.white * (0.97 if style.flat > 0.5 else 0.90)
     upper = _teeth(x, y - UPPER_EDGE, _UPPER_CROWNS, _UPPER_LENGTHS, white, style.flat)
     lower = _teeth(
         x, LOWER_EDGE - y, _LOWER_CROWNS, (0.0,) * len(_LOWER_CROWNS), white * 0.86, style.flat
@@ -70,6 +72,7 @@ def paint_plates(style: Style, unit: float) -> Plates:
         scale=scale,
         shade=1.0 - 0.85 * style.flat,
         grain=style.grain,
+        soft=style.blur,
     )
 
 
@@ -125,7 +128,7 @@ def _tongue(x: FloatArray, y: FloatArray, style: Style) -> FloatArray:
 
 
 def _cavity_colour(style: Style) -> FloatArray:
-    deep = 0.20 * style.lips + np.array([14.0, 3.0, 4.0]) * style.saturation
+    deep = 0.25 * style.lips + np.array([12.0, 2.0, 3.0]) * style.saturation
     bold = 0.42 * style.lips * np.array([1.0, 0.75, 0.75])
     return np.asarray(deep + (bold - deep) * style.flat, np.float32)
 
@@ -156,12 +159,14 @@ class Place:
         skull: (2,) box pixel of the closed lip line's middle.
         jaw: (2,) box pixel it has moved to with the lower jaw.
         tongue: (2,) the same for the tongue.
+        light: 0..1, how much light falls in; lips that round themselves let in less.
     """
 
     axes: FloatArray
     skull: FloatArray
     jaw: FloatArray
     tongue: FloatArray
+    light: float = 1.0
 
 
 def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: float) -> FloatArray:
@@ -182,10 +187,16 @@ def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: flo
         inside *= 1.0 - layer[..., 3:]
         inside += layer[..., :3]
     if plates.shade > 0:
-        inside *= _occlusion(opening, unit, plates.shade)[..., None]
+        inside *= _occlusion(opening, unit, plates.shade)[..., None] * np.float32(place.light)
     if plates.grain > 0:
         inside += _grain(height, width) * np.float32(plates.grain)
     return inside
+
+
+def softened(opening: FloatArray, plates: Plates) -> FloatArray:
+    """The opening's edge as blurred as the picture's edges are."""
+    sigma = 0.6 * plates.soft
+    return np.asarray(cv2.GaussianBlur(opening, (0, 0), sigma), np.float32)
 
 
 def _placed(
@@ -202,7 +213,7 @@ def _occlusion(opening: FloatArray, unit: float, strength: float) -> FloatArray:
     """Less light reaches what lies close under the lips and deep in the corners."""
     sigma = max(0.035 * unit, 0.8)
     around = cv2.GaussianBlur(opening, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    light = 0.30 + 0.70 * np.clip(around * 1.15, 0, 1)
+    light = 0.42 + 0.58 * np.clip(around * 1.15, 0, 1)
     return np.asarray(1 - strength * (1 - light), np.float32)
 
 

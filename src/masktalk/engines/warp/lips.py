@@ -9,16 +9,20 @@ import numpy as np
 from masktalk.engines.warp.topology import (
     CHIN,
     CORNERS,
+    EYE_CORNERS,
     LIP_COLUMNS,
     LOWER_LIP,
+    LOWER_RINGS,
     NOSE_BASE,
     RINGS,
     UPPER_LIP,
+    UPPER_RINGS,
 )
 from masktalk.types import FloatArray
 
 #: A gap between the inner lips up to this is a closed mouth, in eye distances.
 CLOSED_GAP = 0.012
+_TRIM = 0.013
 _MIDDLE = LIP_COLUMNS // 2
 
 
@@ -67,6 +71,24 @@ class Lips:
         return Lips(
             self.upper + 0.35 * gaps, self.lower - 0.65 * gaps, self.corners, self.jaw - shut
         )
+
+
+def trimmed(mesh: FloatArray) -> FloatArray:
+    """The (478, 3) mesh in pixels with the lip line of an open mouth drawn into the lips.
+
+    A mesh follows the inner lips to a pixel or two; what it takes along of the teeth would
+    shine at the edge of lips that close.
+    """
+    unit = float(np.linalg.norm(mesh[EYE_CORNERS[1], :2] - mesh[EYE_CORNERS[0], :2]))
+    upper, lower = list(UPPER_RINGS[-1]), list(LOWER_RINGS[-1])
+    gaps = mesh[lower] - mesh[upper]
+    size = np.linalg.norm(gaps, axis=1, keepdims=True)
+    share = np.clip((size / max(unit, 1e-6) - CLOSED_GAP) / CLOSED_GAP, 0, 1)
+    push = gaps / np.maximum(size, 1e-6) * (share * _TRIM * unit)
+    moved = mesh.copy()
+    moved[upper] -= push
+    moved[lower] += push
+    return moved
 
 
 def read_lips(frontal: FloatArray) -> Lips:

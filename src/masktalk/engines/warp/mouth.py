@@ -7,7 +7,7 @@ import numpy as np
 
 from masktalk.engines.warp.edges import Box, above_mask, mouth_box, opening_mask
 from masktalk.engines.warp.field import PixelGrid
-from masktalk.engines.warp.interior import Place, Plates, blend, render_interior
+from masktalk.engines.warp.interior import Place, Plates, blend, render_interior, softened
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Moved, Scene, move
 from masktalk.engines.warp.shape import CHIN_BACK, CHIN_DROP, Channels, mouth_motion
@@ -34,6 +34,7 @@ def speak_frame(
     opening = opening_mask(box, moved)
     if opening.any():
         place = _place(scene, rig, channels, box)
+        opening = softened(opening, plates)
         inside = render_interior(plates, place, opening, scene.pose.unit * rig.mouth_size)
         area = patch.pixels[box.inside]
         area[..., :3] = blend(area[..., :3], inside, opening)
@@ -74,4 +75,5 @@ def _place(scene: Scene, rig: Rig, channels: Channels, box: Box) -> Place:
     stand = scene.pose.project(np.stack([line, line + drop, line + raised]))
     stand = stand - np.array([box.x, box.y], np.float32)
     axes = np.asarray(scene.pose.axes[:, :2] * size, np.float32)
-    return Place(axes, stand[0], stand[1], stand[2])
+    light = 1 - 0.55 * min(channels.pucker + channels.funnel, 1.0)
+    return Place(axes, stand[0], stand[1], stand[2], light)

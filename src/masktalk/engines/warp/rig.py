@@ -95,7 +95,12 @@ class Rig:
     @property
     def mouth_size(self) -> float:
         """Size of what is inside its mouth against an average mouth's."""
-        return float(np.clip(self.rest.width / 0.52, 0.35, 1.15))
+        return self.size_of(self.rest)
+
+    @staticmethod
+    def size_of(rest: Lips) -> float:
+        """Size of what is inside a mouth against an average mouth's."""
+        return float(np.clip(rest.width / 0.52, 0.35, 1.15))
 
     def deltas(self, now: Lips, motion: Motion) -> Deltas:
         """Displacements that take the lips as they are now to where motion wants them."""

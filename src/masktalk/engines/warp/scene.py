@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.engines.warp.field import DENSITY, PixelGrid, sample, turned_round
-from masktalk.engines.warp.lips import Lips, read_lips
+from masktalk.engines.warp.lips import Lips, read_lips, trimmed
 from masktalk.engines.warp.pose import Pose, fit_pose
 from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
 from masktalk.engines.warp.topology import LIP_COLUMNS
@@ -43,6 +43,7 @@ class Scene:
     @classmethod
     def of(cls, mesh: FloatArray, rig: Rig, *, still: bool) -> Scene:
         """The scene of a (478, 3) mesh in pixels; ``still`` if the rig was built on it."""
+        mesh = trimmed(mesh)
         pose = fit_pose(mesh)
         flat = pose.place(mesh[:, :2])
         grid = PixelGrid.over(pose.pixel(rig.outline), pose.unit)

@@ -3,7 +3,8 @@
 The amounts are average human proportions in units of the distance between the outer eye
 corners (about 90 mm in adults: Farkas, "Anthropometry of the Head and Face", 1994): a
 fully open jaw parts the lips by 0.36 of it, a pucker takes 0.16 off the mouth's width. They
-are the amounts of ``masktalk.speech.measures``, so what is drawn is what was meant.
+are the amounts of ``masktalk.speech.measures``, so what is drawn is what was meant. How
+lips, corners and chin share a movement is the median of what tracked talkers do.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _INDEX = {name: column for column, name in enumerate(CHANNELS)}
 _PAIRED = ("mouthStretch", "mouthUpperUp", "mouthLowerDown", "mouthPress", "mouthSmile")
 
 # How much each movement shifts, in eye distances at a channel value of 1.
-CHIN_DROP = 0.24
+CHIN_DROP = 0.22
 CHIN_BACK = 0.06
 LOWER_DROP = 0.315
 UPPER_RISE = 0.045
@@ -138,16 +139,18 @@ def mouth_motion(channels: Channels, upper: Profile, lower: Profile) -> Motion:
     rise = (UPPER_RISE * c.parting + 0.03 * c.upper_up - sag) @ upper.sides.reshape(2, -1)
     drop = (LOWER_DROP * c.parting + 0.06 * c.lower_down + sag) @ lower.sides.reshape(2, -1)
     drop = drop - 0.02 * c.roll_lower
-    opened = UPPER_RISE * c.parting + LOWER_DROP * c.parting
-    plump = 0.20 * (c.funnel + c.pucker) - 0.18 * min(opened / 0.3, 1.0)
+    sink = _sink(c)
+    rise, drop = rise - sink, drop + sink
+    plump = 0.20 * (c.funnel + c.pucker)
     plump = plump - 0.12 * float(c.stretch.mean()) - 0.35 * float(c.press.mean())
+    thinned = 0.3 * min(c.parting, 1.0)
     forward = -(0.075 * c.pucker + 0.06 * c.funnel) + 0.03 * c.parting
     back = forward + CHIN_BACK * c.parting
     above = _carried(corners, upper, -rise.reshape(upper.arch.shape), forward)
-    above[..., 1] -= upper.plump * (plump - 0.5 * c.roll_upper)
+    above[..., 1] -= upper.plump * (plump - thinned - 0.5 * c.roll_upper)
     below = _carried(corners, lower, drop.reshape(lower.arch.shape), back)
     below[..., 1] += lower.plump * (plump - 0.5 * c.roll_lower)
-    jaw = np.array([0.0, CHIN_DROP * c.jaw, CHIN_BACK * c.jaw], np.float32)
+    jaw = np.array([0.0, CHIN_DROP * c.jaw + 0.7 * sink, CHIN_BACK * c.jaw], np.float32)
     return Motion(above, below, corners, jaw)
 
 
@@ -159,10 +162,15 @@ def _carried(corners: FloatArray, lip: Profile, down: FloatArray, back: float) -
     return np.asarray(moved, np.float32)
 
 
+def _sink(c: Channels) -> float:
+    """How far a narrowing mouth goes down as a whole, and a widening one up."""
+    return 0.035 * c.pucker + 0.022 * c.funnel - 0.02 * float((c.stretch + c.smile).mean()) / 2
+
+
 def _corner_motion(c: Channels) -> FloatArray:
     inward = 0.05 * c.funnel + 0.08 * c.pucker + 0.012 * c.parting
     outward = 0.05 * c.stretch + 0.04 * c.smile - inward
-    down = CORNER_SAG * LOWER_DROP * c.parting + 0.02 * c.stretch - 0.045 * c.smile
-    down = down + CLOSED_SAG * min(c.close, c.jaw)
+    down = CORNER_SAG * LOWER_DROP * c.parting - 0.005 * c.stretch - 0.035 * c.smile
+    down = down + 1.4 * _sink(c) + CLOSED_SAG * min(c.close, c.jaw)
     back = 0.03 * (c.smile + c.stretch) - 0.03 * (c.pucker + c.funnel)
     return np.stack([outward * np.array([-1, 1]), down, back], axis=1).astype(np.float32)

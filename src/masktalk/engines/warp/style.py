@@ -11,6 +11,8 @@ from masktalk.engines.warp.topology import LOWER_LIDS, UPPER_LIDS
 from masktalk.types import FloatArray, UInt8Array
 
 _LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+_INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308,
+               324, 318, 402, 317, 14, 87, 178, 88, 95)  # fmt: skip
 _CHEEKS = (50, 101, 118, 119, 205, 280, 330, 347, 348, 425)
 
 
@@ -48,7 +50,9 @@ def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
     cheeks = np.stack([_at(rgb, points[index], unit * 0.04) for index in _CHEEKS])
     skin = np.median(cheeks, axis=0).astype(np.float32)
     bright = cheeks[cheeks.sum(axis=1).argsort()[-3:]].mean(axis=0)
-    white = _white(rgb, points, bright.astype(np.float32))
+    white = _teeth(rgb, points, skin)
+    if white is None:
+        white = _white(rgb, points, bright.astype(np.float32))
     face = _crop(rgb, points)
     chroma = float(np.ptp(cheeks.mean(axis=0)) + np.ptp(lips)) / 2
     return Style(
@@ -61,6 +65,24 @@ def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
         saturation=float(np.clip(chroma / 40.0, 0.0, 1.0)),
         light=_light(face),
     )
+
+
+def _teeth(rgb: UInt8Array, points: FloatArray, skin: FloatArray) -> FloatArray | None:
+    """The colour of teeth that show in the picture itself."""
+    ring = points[list(_INNER_LIPS)]
+    height = float(np.linalg.norm(points[13] - points[14]))
+    mask = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(ring).astype(np.int32)], (1,))
+    mask = cv2.erode(mask, np.ones((3, 3), np.uint8))
+    inside = rgb[mask > 0].astype(np.float32)
+    if height < 5 or len(inside) < 40:
+        return None
+    bright = inside[inside.mean(axis=1) > 0.62 * skin.mean()]
+    pale = bright[np.ptp(bright, axis=1) < 0.45 * bright.mean(axis=1)]
+    if len(pale) < 0.15 * len(inside):
+        return None
+    order = pale.mean(axis=1).argsort()
+    return np.clip(pale[order[len(order) // 2 :]].mean(axis=0) / 0.9, 0, 250).astype(np.float32)
 
 
 def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArray:
