@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import least_squares
 
 from masktalk.types import FloatArray
@@ -37,7 +39,7 @@ class CanonicalFace:
     """
 
     mesh: FloatArray
-    mirror: np.ndarray
+    mirror: npt.NDArray[Any]
 
 
 @cache
@@ -91,7 +93,7 @@ def fit_pose(model: FloatArray, points: FloatArray) -> HeadPose:
     points = np.asarray(points, np.float64)
     start = _similarity(model[:, :2], points)
 
-    def misfit(v: np.ndarray) -> np.ndarray:
+    def misfit(v: npt.NDArray[Any]) -> npt.NDArray[Any]:
         turned = model @ rotation(v[0], v[1], v[2]).T * np.exp(v[3])
         error = (turned[:, :2] + v[4:6] - (points - start[2:4]) / start[1]).ravel()
         prior = np.array([v[0], v[1]]) * (0.05 / _USUAL_TURN)
@@ -109,7 +111,7 @@ def fit_pose(model: FloatArray, points: FloatArray) -> HeadPose:
     )
 
 
-def _similarity(model: FloatArray, points: np.ndarray) -> tuple[float, float, float, float]:
+def _similarity(model: FloatArray, points: npt.NDArray[Any]) -> tuple[float, float, float, float]:
     """Roll, scale, x, y of the similarity that maps model points onto picture points."""
     a = (model - model.mean(axis=0)) @ np.array([1, 1j])
     b = (points - points.mean(axis=0)) @ np.array([1, 1j])
@@ -143,7 +145,7 @@ def fit_mesh(points: Mapping[int, tuple[float, float]]) -> FloatArray:
     return pull(mesh, indices, places)
 
 
-def pull(mesh: FloatArray, indices: np.ndarray, places: FloatArray) -> FloatArray:
+def pull(mesh: FloatArray, indices: npt.NDArray[Any], places: FloatArray) -> FloatArray:
     """Move some points of a (478, 3) mesh to (N, 2) places; the skin around follows smoothly.
 
     The correction interpolates the moves with a Matérn-3/2 kernel over the canonical head
@@ -160,6 +162,6 @@ def pull(mesh: FloatArray, indices: np.ndarray, places: FloatArray) -> FloatArra
     return moved
 
 
-def _kernel(a: FloatArray, b: FloatArray) -> np.ndarray:
+def _kernel(a: FloatArray, b: FloatArray) -> npt.NDArray[Any]:
     distance = np.linalg.norm(a[:, None] - b[None], axis=2) * (np.sqrt(3) / _REACH)
     return np.asarray((1 + distance) * np.exp(-distance))

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from masktalk.faces.canonical import LEFT_EYE, MOUTH, NOSE_TIP, RIGHT_EYE, canonical_face
 from masktalk.faces.examiner import Look
@@ -30,9 +31,17 @@ _NOSE, _MOUTH = 2, 3
 
 def mouth_state(look: Look) -> MouthState:
     """Open, closed or covered, from how steadily the mouth is seen."""
-    if look.corner_scatter > _SEEN:
-        return "covered"
-    return lips_state(look.mesh)
+    return "covered" if is_guessed(look) else lips_state(look.mesh)
+
+
+def is_guessed(look: Look) -> bool:
+    """Whether the mouth of a look is a guess."""
+    return scatter_is_guess(look.corner_scatter)
+
+
+def scatter_is_guess(corner_scatter: float) -> bool:
+    """Whether a scatter of the mouth's corners is that of a guess."""
+    return corner_scatter > _SEEN
 
 
 def lips_state(mesh: FloatArray) -> MouthState:
@@ -49,13 +58,22 @@ def uncover(mesh: FloatArray, keypoints: Mapping[str, FloatArray]) -> FloatArray
         mesh: (478, 3) in pixels; its eyes are seen, its mouth is a guess.
         keypoints: (6, 2) of each detector that sees the face.
     """
-    frame = EyeFrame(mesh)
-    sources = frame.sources(mesh, keypoints)
+    return lay_mouth(mesh, hidden_mouth(mesh, keypoints))
+
+
+def hidden_mouth(mesh: FloatArray, keypoints: Mapping[str, FloatArray]) -> FloatArray:
+    """(2,) where a mouth that cannot be seen most likely is, in the face's ``EyeFrame``."""
+    sources = EyeFrame(mesh).sources(mesh, keypoints)
     blend = _coefficients()["blends"]["+".join(sources)]
     values = np.concatenate(list(sources.values()))
     right = float(values[:, 0] @ np.array(blend["right"]))
     down = float(values[:, 1] @ np.array(blend["down"]) + blend["lower"])
-    move = frame.to_picture(np.array([right, down])) - mesh[list(MOUTH), :2].mean(axis=0)
+    return np.array([right, down], np.float32)
+
+
+def lay_mouth(mesh: FloatArray, place: FloatArray) -> FloatArray:
+    """The mesh with its mouth at (2,) ``EyeFrame`` coordinates and the lower face following."""
+    move = EyeFrame(mesh).to_picture(place) - mesh[list(MOUTH), :2].mean(axis=0)
     moved = mesh.copy()
     moved[:, :2] += _follows()[:, None] * move
     return moved
@@ -77,17 +95,17 @@ class EyeFrame:
         self.unit = float(np.linalg.norm(mesh[RIGHT_EYE] - mesh[LEFT_EYE]))
         self.axes *= self.unit / flat
 
-    def of(self, points: FloatArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def of(self, points: FloatArray) -> npt.NDArray[np.float64]:
         """(..., 2) pixels in these coordinates."""
         return np.asarray((points - self.origin) @ self.axes.T / self.unit**2)
 
-    def to_picture(self, point: np.ndarray[Any, np.dtype[np.float64]]) -> FloatArray:
+    def to_picture(self, point: FloatArray) -> FloatArray:
         """(2,) coordinates in pixels."""
         return np.asarray(self.origin + point @ self.axes, np.float32)
 
     def sources(
         self, mesh: FloatArray, keypoints: Mapping[str, FloatArray]
-    ) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    ) -> dict[str, npt.NDArray[np.float64]]:
         """(2, 2) mouth and nose as mesh and detectors see them, by the source's name."""
         said = {"mesh": np.stack([mesh[list(MOUTH), :2].mean(axis=0), mesh[NOSE_TIP, :2]])}
         for name in ("short", "full"):

@@ -61,7 +61,8 @@ class _Canvas:
         """(H, W) 0..1 inside the polygons, with an edge as soft as a picture's own."""
         inside = np.zeros(self.pixels.shape[:2], np.uint8)
         for polygon in polygons:
-            cv2.fillPoly(inside, [np.round(polygon * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
+            eighths = np.round(polygon * 8).astype(np.int32)
+            cv2.fillPoly(inside, [eighths], (255,), lineType=cv2.LINE_AA, shift=3)
         blur = max(0.3, self.unit * self.rng.uniform(0.003, 0.015))
         return np.asarray(cv2.GaussianBlur(inside, (0, 0), blur), np.float32) / 255
 
@@ -136,7 +137,6 @@ def _plate(canvas: _Canvas) -> list[FloatArray]:
     """A helmet's chin guard or a respirator: a hard shape around the mouth alone."""
     rng = canvas.rng
     corners = int(rng.integers(4, 9))
-    angles = np.sort(rng.uniform(0, 2 * np.pi, corners)) + rng.uniform(0, 0.3)
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + rng.uniform(0, 2)
     size = canvas.unit * rng.uniform(0.5, 0.75, corners)[:, None]
     ring = np.cos(angles)[:, None] * canvas.across * 1.15 + np.sin(angles)[:, None] * canvas.down

@@ -44,6 +44,8 @@ _VIEWS = (
     (-0.05, 0.0, 2.8, 0.0, True),
 )
 _MIRRORED = [1, 0, 2, 3, 5, 4]
+# Score from which a detector's answer counts where a face is known to be.
+_FAINT = 0.15
 _SIDES = {"short": 256, "full": 384}
 
 

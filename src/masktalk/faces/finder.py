@@ -9,7 +9,7 @@ from typing_extensions import Self
 
 from masktalk.faces.canonical import fit_mesh
 from masktalk.faces.covered import lips_state
-from masktalk.faces.locators import LOCATORS, Locator, Sighting, make_locator
+from masktalk.faces.locators import LOCATORS, Effort, Locator, Sighting, make_locator
 from masktalk.faces.options import FaceChoice, LocateOptions
 from masktalk.types import Face, Frame
 
@@ -24,21 +24,26 @@ class Finder:
     def locate_all(self, frame: Frame) -> list[Face]:
         """Every face, from the picture's left to its right."""
         if self.options.points is not None:
-            return [self._given(frame)]
-        seen = self.sightings(opaque(frame), every=True)
+            return [self.given(frame)]
+        seen = self.sightings(opaque(frame), "every")
         return [self.face(frame, sighting) for sighting in seen]
 
     def locate(self, frame: Frame) -> Face | None:
         """The chosen face, or None."""
         if self.options.points is not None:
-            return self._given(frame)
-        seen = self.sightings(opaque(frame), every=self.options.face != "largest")
+            return self.given(frame)
+        seen = self.sightings(opaque(frame), self.effort)
         return choose([self.face(frame, sighting) for sighting in seen], self.options.face)
 
-    def sightings(self, frame: Frame, every: bool) -> list[Sighting]:
+    @property
+    def effort(self) -> Effort:
+        """How hard to look so that the chosen face is among those seen."""
+        return "usual" if self.options.face == "largest" else "every"
+
+    def sightings(self, frame: Frame, effort: Effort) -> list[Sighting]:
         """What the first locator that sees anything sees, from left to right."""
         for name in self.options.locators or LOCATORS:
-            found = self.locator(name).find(frame, every)
+            found = self.locator(name).find(frame, effort)
             if found:
                 return sorted(found, key=lambda s: float(s.mesh[:, 0].mean()))
         return []
@@ -55,7 +60,8 @@ class Finder:
             self._locators[name] = make_locator(name)
         return self._locators[name]
 
-    def _given(self, frame: Frame) -> Face:
+    def given(self, frame: Frame) -> Face:
+        """The face that the rig points of the options say."""
         points = self.options.points
         assert points is not None
         points.check(frame.width, frame.height)

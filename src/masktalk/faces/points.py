@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -102,7 +103,7 @@ class Points(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> Points:
         times = [frame.time for frame in self.frames]
-        if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        if any(b <= a for a, b in pairwise(times)):
             raise ValueError("frames must be in order of time, each later than the one before")
         if len({frozenset(frame.indexed()) for frame in self.frames}) > 1:
             raise ValueError("every frame must give the same points")

@@ -1,22 +1,96 @@
-"""Follows one face through a video."""
+"""One person's face through a whole video."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
+import numpy as np
+
+from masktalk.faces.covered import hidden_mouth, lay_mouth, lips_state, scatter_is_guess
 from masktalk.faces.finder import Finder
+from masktalk.faces.following import Follower, Seen
 from masktalk.faces.options import LocateOptions
-from masktalk.types import Face, Frame
+from masktalk.faces.smoothing import Link, fill_gaps, smooth
+from masktalk.types import Face, FloatArray, Frame, MouthState
+
+_GAP = Fraction(1, 2)
+# Seconds of close looks, before and after a frame, that decide whether its mouth is covered.
+_VERDICT = Fraction(3, 4)
 
 
 def track(
     frames: Iterable[Frame], rate: Fraction, options: LocateOptions | None = None
 ) -> Iterator[Face | None]:
-    """Yield the chosen face of every frame, or None where it is not seen.
+    """Yield the chosen person's face for every frame, or None where it is not seen.
 
-    Lazy, with less than a second of look-ahead.
+    Smoothed without lag, gaps of up to half a second filled in; neither reaches across a
+    cut. Lazy: reads at most two seconds of frames ahead and keeps none of them.
+
+    Args:
+        frames: In order of time.
+        rate: Frames per second.
+        options: Which face, rig points, locators.
+
+    Raises:
+        PointsError: Rig points lie outside the picture.
+        OptionError: An unknown locator was asked for.
     """
     with Finder(options) as finder:
-        for frame in frames:
-            yield finder.locate(frame)
+        if finder.options.points is not None:
+            for frame in frames:
+                yield finder.given(frame)
+            return
+        follower = Follower(finder, rate)
+        seen = (follower.see(frame) for frame in frames)
+        links = judged(seen, rate, finder.options.mouth_state)
+        yield from smooth(fill_gaps(links, rate, _GAP), rate)
+
+
+def judged(seen: Iterable[Seen], rate: Fraction, forced: MouthState | None) -> Iterator[Link]:
+    """Turn what was seen into faces: decide about the mouth, and lay it where it is hidden.
+
+    Close looks are rare, so each frame takes the median of those around it.
+    """
+    reach = max(1, round(_VERDICT * rate))
+    window: deque[Seen] = deque()
+    here = 0
+    for record in seen:
+        if record.cut:
+            while here < len(window):
+                yield _verdict(window, here, reach, forced)
+                here += 1
+            window.clear()
+            here = 0
+        window.append(record)
+        if len(window) - here > reach:
+            yield _verdict(window, here, reach, forced)
+            here += 1
+        if here > reach:
+            window.popleft()
+            here -= 1
+    while here < len(window):
+        yield _verdict(window, here, reach, forced)
+        here += 1
+
+
+def _verdict(window: deque[Seen], here: int, reach: int, forced: MouthState | None) -> Link:
+    record = window[here]
+    if record.mesh is None:
+        return None, record.cut
+    around = [window[i] for i in range(max(0, here - reach), min(len(window), here + reach + 1))]
+    scatters = [other.scatter for other in around if other.scatter is not None]
+    mesh, state = record.mesh, record.state
+    if scatters and scatter_is_guess(float(np.median(scatters))):
+        mesh = lay_mouth(mesh, hidden_mouth(mesh, {}) + _bias(around))
+        state = "covered"
+    elif state is None:
+        state = lips_state(mesh) if scatters or record.located_by == "mesh" else "covered"
+    face = Face(mesh, record.located_by, record.confidence, forced or state, record.time)
+    return face, record.cut
+
+
+def _bias(around: list[Seen]) -> FloatArray:
+    known = [other.bias for other in around if other.bias is not None]
+    return np.asarray(np.median(known, axis=0) if known else np.zeros(2), np.float32)

@@ -6,12 +6,16 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
 from typing_extensions import Self
 
 from masktalk.errors import OptionError
 from masktalk.types import FloatArray, Frame, MouthState
+
+#: ``quick`` looks once; ``usual`` goes on until a face is found, ``every`` until even
+#: those that do not strike the eye are.
+Effort: TypeAlias = Literal["quick", "usual", "every"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +41,8 @@ class Locator(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def find(self, frame: Frame, every: bool = False) -> list[Sighting]:
-        """Faces seen, each once; empty when there is none.
-
-        Args:
-            frame: Without alpha.
-            every: Look for every face, not only for those that strike the eye.
-        """
+    def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
+        """Faces seen, each once; empty when there is none. ``frame`` has no alpha."""
 
     def close(self) -> None:  # noqa: B027 - holding nothing is fine
         """Free what it holds; it is not used afterwards."""

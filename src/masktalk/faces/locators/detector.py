@@ -6,7 +6,7 @@ import numpy as np
 
 from masktalk.faces.canonical import LEFT_EAR, NOSE_TIP, RIGHT_EAR, canonical_face, fit_pose
 from masktalk.faces.graphs import Detection, DetectorGraph
-from masktalk.faces.locators.base import Locator, Sighting
+from masktalk.faces.locators.base import Effort, Locator, Sighting
 from masktalk.types import FloatArray, Frame
 
 _THRESHOLD = 0.5
@@ -20,8 +20,8 @@ class DetectorLocator(Locator):
     def __init__(self) -> None:
         self._graphs = [DetectorGraph("Full", _THRESHOLD), DetectorGraph("Short", _THRESHOLD)]
 
-    def find(self, frame: Frame, every: bool = False) -> list[Sighting]:
-        del every
+    def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
+        del effort
         size = np.array([frame.width, frame.height], np.float32)
         for graph in self._graphs:
             found = graph.run(frame.pixels)

@@ -9,7 +9,7 @@ import numpy as np
 
 from masktalk.faces.covered import mouth_state, uncover
 from masktalk.faces.examiner import Examiner, Look, mesh_roi
-from masktalk.faces.locators.base import Locator, Sighting
+from masktalk.faces.locators.base import Effort, Locator, Sighting
 from masktalk.faces.roi import Roi, overlap
 from masktalk.types import FloatArray, Frame, UInt8Array
 
@@ -28,7 +28,7 @@ class MeshLocator(Locator):
     def __init__(self) -> None:
         self.examiner = Examiner()
 
-    def find(self, frame: Frame, every: bool = False) -> list[Sighting]:
+    def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
         seen: list[tuple[float, Sighting]] = []
         for number, view in enumerate(views(frame.width, frame.height)):
             for roi in self._candidates(frame.pixels, view):
@@ -36,7 +36,7 @@ class MeshLocator(Locator):
                 if answer is not None:
                     seen = _merged(seen, answer)
             sure = [sighting for doubt, sighting in seen if doubt < _SURE]
-            if sure and (number >= _PARTS or not every):
+            if effort == "quick" or (sure and (number >= _PARTS or effort == "usual")):
                 return sure
         return [sighting for _, sighting in seen]
 

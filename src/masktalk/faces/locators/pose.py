@@ -16,7 +16,7 @@ from masktalk.faces.canonical import (
     fit_pose,
 )
 from masktalk.faces.graphs import PoseGraph
-from masktalk.faces.locators.base import Locator, Sighting
+from masktalk.faces.locators.base import Effort, Locator, Sighting
 from masktalk.types import Frame
 
 # BlazePose numbers the person's own left, which is the picture's right.
@@ -32,8 +32,8 @@ class PoseLocator(Locator):
     def __init__(self) -> None:
         self._graph = PoseGraph(_THRESHOLD)
 
-    def find(self, frame: Frame, every: bool = False) -> list[Sighting]:
-        del every
+    def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
+        del effort
         body = self._graph.run(frame.pixels)
         if body is None:
             return []
