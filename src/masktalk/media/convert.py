@@ -56,7 +56,7 @@ class Orientation:
         return self.quarters % 2 == 1
 
     def apply(self, pixels: UInt8Array) -> UInt8Array:
-        """(H, W, C) turned upright."""
+        """(H, W) or (H, W, C) turned upright."""
         if self.mirrored:
             pixels = pixels[:, ::-1]
         return np.rot90(pixels, self.quarters)

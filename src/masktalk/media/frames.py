@@ -15,7 +15,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from masktalk.media.convert import FromRgb, Layout, ToRgb
+from masktalk.media.convert import FromRgb, Layout, Orientation, ToRgb
 from masktalk.types import Frame, UInt8Array
 
 #: Formats whose planes are cut and patched here: one byte a sample, chroma halved both ways.
@@ -277,6 +277,23 @@ def paste_planes(
         inner = source[top : height - bottom, left : width - right]
         row, column = y // step + top, x // step + left
         target[row : row + inner.shape[0], column : column + inner.shape[1]] = inner
+
+
+def turned(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
+    """The frame with its planes turned, in one of ``HALVED_FORMATS`` and of even size."""
+    width, height = frame.width, frame.height
+    if orientation.swaps:
+        width, height = height, width
+    upright = av.VideoFrame(width, height, frame.format.name)
+    for target, source in zip(plane_views(upright), plane_views(frame), strict=True):
+        target[:] = orientation.apply(source)
+    return upright
+
+
+def turns_planes(frame: av.VideoFrame) -> bool:
+    """Whether ``turned`` can turn a frame without moving its chroma."""
+    even = frame.width % 2 == 0 and frame.height % 2 == 0
+    return even and frame.format.name in HALVED_FORMATS
 
 
 def copied(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:

@@ -16,6 +16,12 @@ logger = logging.getLogger(__name__)
 
 _PART = ".part"
 
+#: Characters of the target's name in the part's: 255 bytes must be enough for both.
+_PREFIX = 40
+
+#: What file systems without hard links answer.
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK})
+
 
 def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     """Find out before the work starts whether a file can be written.
@@ -25,13 +31,19 @@ def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
             missing or cannot be written to.
     """
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(target):
         raise OutputError(target, "is a folder", "give a file name")
-    if target.exists() and not overwrite:
+    if os.path.lexists(target) and not overwrite:
         raise OutputError(target, "exists already", "choose another name, or say --overwrite")
     folder = target.absolute().parent
     if not folder.is_dir():
         raise OutputError(target, f"its folder {folder} does not exist", "make it first")
+    try:
+        os.stat(target.absolute())
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise cannot_write(target, error) from error
     try:
         handle, probe = tempfile.mkstemp(prefix=".masktalk-", dir=folder)
         os.close(handle)
@@ -41,7 +53,7 @@ def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     return target
 
 
-def cannot_write(path: Path, error: OSError) -> OutputError:
+def cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
     """What the system said about writing a file, as one line."""
     known = {
         errno.ENOSPC: ("the disk is full", "free some space"),
@@ -52,8 +64,10 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
         errno.ENAMETOOLONG: ("its name is too long", "choose a shorter one"),
         errno.ENOENT: ("its folder is gone", "make it again"),
     }
+    code = error.errno if isinstance(error, OSError) else None
+    said = error.strerror if isinstance(error, OSError) else None
     problem, remedy = known.get(
-        error.errno or 0, (f"cannot be written ({error.strerror or error})", "check the disk")
+        code or 0, (f"cannot be written ({said or error})", "check the name and the disk")
     )
     return OutputError(path, problem, remedy)
 
@@ -105,7 +119,7 @@ class PartFile:
 
     @property
     def _prefix(self) -> str:
-        return f".{self.target.stem[:100]}."
+        return f".{self.target.stem[:_PREFIX]}."
 
     def commit(self) -> None:
         """Give the file its name, with everything on the disk.
@@ -116,11 +130,7 @@ class PartFile:
         try:
             os.fchmod(self._handle, 0o666 & ~_umask())
             os.fsync(self._handle)
-            if self._overwrite:
-                os.replace(self.path, self.target)
-            else:
-                os.link(self.path, self.target)
-                os.unlink(self.path)
+            self._name()
         except FileExistsError:
             self.discard()
             raise OutputError(
@@ -130,6 +140,20 @@ class PartFile:
             self.discard()
             raise cannot_write(self.target, error) from error
         self._close()
+
+    def _name(self) -> None:
+        if self._overwrite:
+            os.replace(self.path, self.target)
+            return
+        try:
+            # Unlike a rename, a link never takes the place of another file.
+            os.link(self.path, self.target)
+        except OSError as error:
+            if error.errno not in _NO_LINKS or os.path.lexists(self.target):
+                raise
+            os.rename(self.path, self.target)
+            return
+        os.unlink(self.path)
 
     def discard(self) -> None:
         """Remove the file. Does nothing the second time or after ``commit``."""

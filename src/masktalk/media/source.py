@@ -84,7 +84,7 @@ class Source(ABC):
         """
 
     def decoded_frames(self) -> Iterator[av.VideoFrame]:
-        """The same frames as the decoder gave them, neither converted nor turned."""
+        """The same frames as the decoder gave them, not converted, and turned only as planes."""
         for frame in self.frames():
             yield av.VideoFrame.from_ndarray(frame.pixels, self.pixel_format)
 

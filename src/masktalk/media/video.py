@@ -14,7 +14,7 @@ import av
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
 from masktalk.media.convert import Layout, Orientation, ToRgb, square_size
-from masktalk.media.frames import SourceFrame, Stored
+from masktalk.media.frames import SourceFrame, Stored, turned, turns_planes
 from masktalk.media.local import file_digest, open_input, unreadable
 from masktalk.media.pacing import guess_rate, pace
 from masktalk.media.source import Limits, Source, SourceKind
@@ -58,9 +58,15 @@ class VideoSource(Source):
             aspect: Fraction | None = stream.sample_aspect_ratio
         self.has_alpha = _has_alpha(first)
         self.pixel_format = first.format.name
-        size = square_size(first.width, first.height, aspect)
+        first_size = first.width, first.height
+        size = square_size(*first_size, aspect)
         limits.check(path, *size)
-        self.layout = Layout(size, Orientation.of(first))
+        orientation = Orientation.of(first)
+        #: Phones film sideways; turned planes spare every later frame the way over RGB.
+        self._turn = orientation if size == first_size and turns_planes(first) else None
+        if self._turn is not None:
+            size, orientation = Layout(size, orientation).upright, Orientation()
+        self.layout = Layout(size, orientation)
         self.width, self.height = self.layout.upright
 
     def frames(self) -> Iterator[Frame]:
@@ -72,10 +78,15 @@ class VideoSource(Source):
             yield SourceFrame(stored, index / self.rate)
 
     def decoded_frames(self) -> Iterator[av.VideoFrame]:
-        """The frames as the decoder gave them, paced to ``rate``, neither converted nor turned."""
+        """See ``Source``; paced to ``rate``."""
         with _video_stream(self.path) as (container, stream):
             timed = _timed(_decoded(self.path, container, stream), stream)
-            yield from pace(timed, self.rate)
+            yield from pace(((t, d, self._upright(frame)) for t, d, frame in timed), self.rate)
+
+    def _upright(self, frame: av.VideoFrame) -> av.VideoFrame:
+        if self._turn is None or self._turn == Orientation():
+            return frame
+        return turned(frame, self._turn)
 
     def digest(self) -> str:
         return file_digest(self.path)
