@@ -6,7 +6,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from golden_recipe import golden
 
 from masktalk.compose import paste
 from masktalk.compose.parsing_masks import (
@@ -20,6 +19,7 @@ from masktalk.compose.parsing_masks import (
 )
 from masktalk.engines.musetalk.crop import reference_box
 from masktalk.types import Frame, Patch
+from tests.golden.recipe import golden
 
 pytestmark = pytest.mark.golden
 

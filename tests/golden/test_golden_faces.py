@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from golden_recipe import fill, golden, golden_keys, relative, rnd, synth_frame
 
 from masktalk.compose.parsing import BiSeNet, FaceParser, normalised
+from tests.golden.recipe import fill, golden, golden_keys, relative, rnd, synth_frame
 
 pytestmark = pytest.mark.golden
 

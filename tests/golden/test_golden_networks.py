@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from golden_recipe import fill, golden, golden_keys, relative, rnd, synth_frame
 
 from masktalk.engines.musetalk.latents import encode_faces, face_tensor
 from masktalk.engines.musetalk.networks import (
@@ -17,6 +15,7 @@ from masktalk.engines.musetalk.networks import (
     make_vae,
     positional_encoding,
 )
+from tests.golden.recipe import fill, golden, golden_keys, relative, rnd, synth_frame
 
 pytestmark = pytest.mark.golden
 
@@ -27,9 +26,9 @@ def vae() -> Any:
 
 
 @pytest.fixture(scope="module", params=["v1", "v15"])
-def unet(request: pytest.FixtureRequest) -> Iterator[tuple[str, Any]]:
+def unet(request: pytest.FixtureRequest) -> tuple[str, Any]:
     empty = make_unet(device="meta").to_empty(device="cpu")
-    yield request.param, fill(f"unet_{request.param}", empty)
+    return request.param, fill(f"unet_{request.param}", empty)
 
 
 def test_positional_encoding() -> None:
@@ -106,12 +105,6 @@ def _end_to_end(network: Any, vae: Any) -> None:
     face = generator.generate(latents.numpy(), tokens.numpy())[0]
     theirs = arrays["frame_u8_bgr_stride2"][..., ::-1]
     difference = np.abs(face[::2, ::2].astype(int) - theirs)
-    print(
-        "end to end",
-        difference.max(),
-        (difference > 0).mean(),
-        relative(predicted.numpy(), arrays["pred_latents"]),
-    )
     assert difference.max() <= 1
 
 

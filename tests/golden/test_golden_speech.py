@@ -7,7 +7,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import soxr
-from golden_recipe import chirp, fill, golden, relative
 
 from masktalk.speech.whisper import WhisperStates, tiny_config
 from masktalk.speech.whisper_windows import (
@@ -16,6 +15,7 @@ from masktalk.speech.whisper_windows import (
     take_window,
     window_rows,
 )
+from tests.golden.recipe import chirp, fill, golden, relative
 
 pytestmark = pytest.mark.golden
 

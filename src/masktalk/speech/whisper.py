@@ -5,6 +5,7 @@ Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision" (20
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,19 +59,23 @@ class WhisperStates:
 
     @classmethod
     def load(cls, path: Path, device: torch.device | str = "cpu") -> WhisperStates:
-        """From a Whisper-tiny checkpoint, whole or its encoder alone.
+        """From a Whisper checkpoint, whole or its encoder alone.
+
+        It is whisper-tiny unless a ``config.json`` beside it says otherwise.
 
         Raises:
             WeightsError: It is something else.
         """
-        encoder = _whisper().modeling_whisper.WhisperEncoder(tiny_config())
+        beside = path.with_name("config.json")
+        config = _read_config(beside) if beside.is_file() else tiny_config()
+        encoder = _whisper().modeling_whisper.WhisperEncoder(config)
         tensors = load_tensors(path)
         prefix = next(p for p in _PREFIXES if p == "" or any(k.startswith(p) for k in tensors))
         own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
         try:
             encoder.load_state_dict(own)
         except RuntimeError as error:
-            raise WeightsError(path, "is not whisper-tiny") from error
+            raise WeightsError(path, "does not fit Whisper's encoder") from error
         return cls(encoder, device)
 
     @property
@@ -111,6 +116,13 @@ class WhisperStates:
             stacked = torch.stack(states, dim=2)[0]
         result: FloatArray = stacked.float().cpu().numpy()
         return result
+
+
+def _read_config(path: Path) -> Any:
+    try:
+        return _whisper().WhisperConfig(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(path, f"is not a Whisper configuration ({error})") from error
 
 
 def _whisper() -> Any:

@@ -41,5 +41,7 @@ def download(url: str, target: Path, size: int | None) -> Path:
                     logger.debug("%s: %d of %s bytes", target.name, stream.tell(), size)
     except (urllib.error.URLError, OSError) as error:
         raise WeightsError(url, f"cannot be downloaded ({error})", "run it again") from error
+    if size is not None and partial.stat().st_size != size:
+        raise WeightsError(url, f"gave {partial.stat().st_size} of {size} bytes", "run it again")
     partial.replace(target)
     return target

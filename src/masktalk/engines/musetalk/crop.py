@@ -112,7 +112,7 @@ def smoothed_boxes(
     boxes: Sequence[npt.NDArray[np.float64] | None], rate: float
 ) -> list[npt.NDArray[np.float64] | None]:
     """Boxes under a Gaussian in time that looks neither across cuts nor at absent faces."""
-    reach = max(int(round(3 * _SMOOTHING_S * rate)), 1)
+    reach = max(round(3 * _SMOOTHING_S * rate), 1)
     offsets = np.arange(-reach, reach + 1)
     kernel = np.exp(-0.5 * (offsets / (_SMOOTHING_S * rate)) ** 2)
     result: list[npt.NDArray[np.float64] | None] = [None] * len(boxes)
@@ -143,7 +143,7 @@ def _shots(boxes: Sequence[npt.NDArray[np.float64] | None]) -> list[list[int]]:
 
 
 def _inside(box: npt.NDArray[np.float64], size: tuple[int, int], margin: int) -> Box | None:
-    x0, y0, x1, y1 = (int(round(edge)) for edge in box)
+    x0, y0, x1, y1 = (round(float(edge)) for edge in box)
     x0, y0 = max(x0, 0), max(y0, 0)
     x1, y1 = min(x1, size[0]), min(y1 + margin, size[1])
     return (x0, y0, x1, y1) if x1 - x0 > 1 and y1 - y0 > 1 else None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from masktalk.engines.musetalk.networks import Networks, positional_encoding
 from masktalk.types import FloatArray, UInt8Array
@@ -73,7 +76,7 @@ class Generator:
             scaled = predicted / self.networks.scaling_factor
             pictures = self.networks.vae.decode(scaled).sample
             levels = (pictures / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).float() * 255
-            return levels.round().to(torch.uint8)
+            return cast(Tensor, levels.round().to(torch.uint8))
 
     def faces(self, latents: Tensor, tokens: Tensor) -> Tensor:
         """(N, S, S, 3) uint8 RGB on the device; the two steps in one."""
@@ -81,17 +84,26 @@ class Generator:
 
     def generate(self, latents: FloatArray, tokens: FloatArray) -> UInt8Array:
         """(N, S, S, 3) uint8 RGB of up to ``batch`` latents and prompts."""
-        return self.submit(latents, tokens).result()
+        side = self.networks.picture_size
+        return np.stack(self.submit(latents, tokens, [(side, side)] * len(latents)).result())
 
-    def submit(self, latents: FloatArray, tokens: FloatArray) -> Pending:
-        """As ``generate``, but on CUDA it returns while the device still works."""
-        count = len(latents)
+    def submit(
+        self, latents: FloatArray, tokens: FloatArray, sizes: Sequence[tuple[int, ...]]
+    ) -> Pending:
+        """Queue up to ``batch`` faces; on CUDA it returns while the device still works.
+
+        Args:
+            latents: (N, 8, h, w) each.
+            tokens: (N, T, width) each.
+            sizes: Height and width that each face is resized to.
+        """
         if self.device.type != "cuda" or self.plain:
             made = self.faces(torch.from_numpy(latents), torch.from_numpy(tokens))
-            return Pending(made, count, None)
+            return Pending(made, sizes)
         if self._graph is None:
             self._graph = _Recorded(self, self.batch, latents.shape[1:], tokens.shape[1:])
-        return self._graph.replay(latents, tokens)
+        made = self._graph.replay(latents, tokens)
+        return PendingOnDevice(made, sizes)
 
     def _positions(self, tokens: Tensor) -> Tensor:
         if self._encoding is None or self._encoding.shape != tokens.shape[1:]:
@@ -101,18 +113,48 @@ class Generator:
 
 
 class Pending:
-    """Faces that a device may still be working on."""
+    """Faces that are made, still to be resized."""
 
-    def __init__(self, faces: Tensor, count: int, done: Any) -> None:
+    def __init__(self, faces: Tensor, sizes: Sequence[tuple[int, ...]]) -> None:
         self._faces = faces
-        self._count = count
-        self._done = done
+        self._sizes = sizes
 
-    def result(self) -> UInt8Array:
-        """(N, S, S, 3) uint8 RGB; waits for the device."""
-        if self._done is not None:
-            self._done.synchronize()
-        return cast(UInt8Array, self._faces[: self._count].cpu().numpy())
+    def result(self) -> list[UInt8Array]:
+        """One (h, w, 3) uint8 RGB face for each size."""
+        faces = self._faces.cpu().numpy()
+        return [
+            np.asarray(cv2.resize(face, (width, height)), np.uint8)
+            for face, (height, width) in zip(faces, self._sizes, strict=True)
+        ]
+
+
+class PendingOnDevice(Pending):
+    """Faces that a CUDA device is still making, resized there and copied in one piece."""
+
+    def __init__(self, faces: Tensor, sizes: Sequence[tuple[int, ...]]) -> None:
+        super().__init__(faces, sizes)
+        with torch.inference_mode():
+            planes = faces.permute(0, 3, 1, 2).float()
+            flat = torch.cat([_resized(planes[i], size).flatten() for i, size in enumerate(sizes)])
+            self._host = torch.empty(flat.shape, dtype=torch.uint8, pin_memory=True)
+            self._host.copy_(flat, non_blocking=True)
+        self._done: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._done.record()
+
+    def result(self) -> list[UInt8Array]:
+        self._done.synchronize()
+        flat, begin, faces = self._host.numpy(), 0, []
+        for height, width in self._sizes:
+            end = begin + height * width * 3
+            faces.append(cast(UInt8Array, flat[begin:end].reshape(height, width, 3)))
+            begin = end
+        return faces
+
+
+def _resized(planes: Tensor, size: tuple[int, ...]) -> Tensor:
+    """(h, w, 3) uint8 of (3, S, S) levels."""
+    larger = functional.interpolate(planes[None], size=size, mode="bilinear", align_corners=False)
+    return larger[0].round().to(torch.uint8).permute(1, 2, 0).contiguous()
 
 
 class _Recorded:
@@ -124,7 +166,7 @@ class _Recorded:
         device = generator.device
         self._latents = torch.zeros((batch, *latent), dtype=generator.dtype, device=device)
         self._tokens = torch.zeros((batch, *token), dtype=generator.dtype, device=device)
-        side = torch.cuda.Stream(device)
+        side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(side), torch.inference_mode():
             for _ in range(_WARM_UP_RUNS):
@@ -134,18 +176,13 @@ class _Recorded:
         with torch.inference_mode(), torch.cuda.graph(self._graph):
             self._faces = generator.faces(self._latents, self._tokens)
 
-    def replay(self, latents: FloatArray, tokens: FloatArray) -> Pending:
-        """Queue one batch; what it gives is copied into memory of its own."""
-        count = len(latents)
+    def replay(self, latents: FloatArray, tokens: FloatArray) -> Tensor:
+        """Queue one batch; the (N, S, S, 3) result is valid until the next is queued."""
         with torch.inference_mode():
             self._put(self._latents, latents)
             self._put(self._tokens, tokens)
             self._graph.replay()
-            host = torch.empty((count, *self._faces.shape[1:]), dtype=torch.uint8, pin_memory=True)
-            host.copy_(self._faces[:count], non_blocking=True)
-        done = torch.cuda.Event()
-        done.record()
-        return Pending(host, count, done)
+        return self._faces[: len(latents)]
 
     @staticmethod
     def _put(buffer: Tensor, values: FloatArray) -> None:

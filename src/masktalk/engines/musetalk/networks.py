@@ -59,6 +59,9 @@ VAE_CONFIG: dict[str, Any] = {
 _OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
+_CONFIG_NAMES = ("musetalk.json", "config.json")
+
+
 @dataclass(frozen=True, eq=False)
 class Networks:
     """The loaded pair.
@@ -101,13 +104,15 @@ def load_unet(
 
     Args:
         path: ``unet.pth`` or ``pytorch_model.bin``.
-        config: ``musetalk.json``; None for the published one.
+        config: Its configuration; None for the one beside it, or else the published one.
         dtype: What to compute in.
         device: Where.
 
     Raises:
         WeightsError: The file does not fit the network.
     """
+    beside = (path.with_name(name) for name in _CONFIG_NAMES)
+    config = config or next((place for place in beside if place.is_file()), None)
     network = make_unet(_read_config(config) if config else None, device="meta")
     return _fill(network, path, load_tensors(path), dtype, device)
 
@@ -163,7 +168,8 @@ def _fill(
         raise WeightsError(
             path, f"does not fit: missing {missing[:2] or 'none'}, unknown {unknown[:2] or 'none'}"
         )
-    network = network.to(dtype).to_empty(device=device)
+    nn.Module.to(network, dtype)  # diffusers' own `to` warns of modules that are not here
+    network.to_empty(device=device)
     state = network.state_dict()
     with torch.no_grad():
         for key in list(tensors):

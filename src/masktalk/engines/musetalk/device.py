@@ -1,0 +1,92 @@
+"""Where MuseTalk computes, in what precision, and how long that takes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from masktalk.errors import OptionError
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_BATCHES = {"cuda": 16, "mps": 8, "cpu": 4}
+
+#: Multiply-adds of one generated frame: the UNet at 32x32 latents and the VAE's decoder.
+_FRAME_MACS = 0.1e12 + 0.31e12
+_PROBE_CHANNELS, _PROBE_SIZE = 256, 64
+_PROBE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how to compute.
+
+    Attributes:
+        device: The device.
+        dtype: What the two large networks compute in.
+        batch: Frames at a time.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    batch: int
+
+    @property
+    def precision(self) -> str:
+        """The dtype's short name."""
+        return next(name for name, dtype in _DTYPES.items() if dtype == self.dtype)
+
+
+def choose(device: str, precision: str, batch: int | None) -> Compute:
+    """What an option's ``auto`` means on this machine.
+
+    Raises:
+        OptionError: There is no such device.
+    """
+    chosen = torch.device(_best_device() if device == "auto" else device)
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise OptionError(f"--device {device}", "there is no CUDA device", "use auto or cpu")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise OptionError(f"--device {device}", f"there are {torch.cuda.device_count()} devices")
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise OptionError(f"--device {device}", "there is no Apple GPU", "use auto or cpu")
+    dtype = _best_dtype(chosen) if precision == "auto" else _DTYPES[precision]
+    return Compute(chosen, dtype, batch or _BATCHES[chosen.type])
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _best_dtype(device: torch.device) -> torch.dtype:
+    if device.type in ("cuda", "mps"):
+        return torch.float16
+    return torch.bfloat16 if _has_bf16_matrix_unit() else torch.float32
+
+
+def _has_bf16_matrix_unit() -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware (x86 AMX)."""
+    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16"))
+
+
+def estimate(compute: Compute) -> float:
+    """Seconds that one frame will take, from a short convolution timed here and now."""
+    layer = nn.Conv2d(_PROBE_CHANNELS, _PROBE_CHANNELS, 3, padding=1)
+    layer = layer.to(compute.device, compute.dtype)
+    picture = torch.randn(
+        1, _PROBE_CHANNELS, _PROBE_SIZE, _PROBE_SIZE, device=compute.device, dtype=compute.dtype
+    )
+    macs = (_PROBE_CHANNELS * _PROBE_SIZE) ** 2 * 9
+    with torch.inference_mode():
+        layer(picture)
+        begun, runs = time.perf_counter(), 0
+        while (spent := time.perf_counter() - begun) < _PROBE_SECONDS:
+            layer(picture)
+            runs += 1
+    return _FRAME_MACS / (macs * runs / spent)

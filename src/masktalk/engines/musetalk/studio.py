@@ -1,0 +1,125 @@
+"""Everything MuseTalk computes with, loaded and on its device."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from masktalk.compose.parsing import FaceParser
+from masktalk.engines.musetalk.device import Compute, choose, estimate
+from masktalk.engines.musetalk.generator import Generator
+from masktalk.engines.musetalk.latents import encode_faces
+from masktalk.engines.musetalk.networks import Networks, load_unet, load_vae
+from masktalk.engines.musetalk.options import MuseTalkOptions
+from masktalk.speech.whisper import WhisperStates
+from masktalk.types import FloatArray, UInt8Array
+from masktalk.weights import WeightStore
+
+logger = logging.getLogger(__name__)
+
+_FINGERPRINT_BLOCKS, _FINGERPRINT_BYTES = 16, 1 << 16
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the weights are.
+
+    Attributes:
+        unet: The generator.
+        unet_config: Its configuration; None for the published one.
+        vae: Picture to latent and back.
+        whisper: Speech to states.
+        parser: Face parsing; None when it is not here.
+    """
+
+    unet: Path
+    unet_config: Path | None
+    vae: Path
+    whisper: Path
+    parser: Path | None
+
+    @classmethod
+    def find(cls, options: MuseTalkOptions) -> Files:
+        """Where the options and the weights table say.
+
+        Raises:
+            WeightsError: One that is needed is not here.
+        """
+        store = WeightStore(options.models)
+        return cls(
+            unet=options.unet or store.path(options.release.weights),
+            unet_config=options.unet_config,
+            vae=options.vae or store.path("sd-vae"),
+            whisper=options.whisper or store.path("whisper-tiny"),
+            parser=store.find("bisenet"),
+        )
+
+
+class Studio:
+    """The loaded networks.
+
+    Args:
+        files: Where the weights are.
+        options: Device, precision and batch.
+    """
+
+    def __init__(self, files: Files, options: MuseTalkOptions) -> None:
+        compute = choose(options.device, options.precision, options.batch_size)
+        self.files = files
+        self.compute = compute
+        announce(compute)
+        unet = load_unet(files.unet, files.unet_config, compute.dtype, compute.device)
+        vae = load_vae(files.vae, compute.dtype, compute.device)
+        gc.collect()
+        self.networks = Networks(unet, vae)
+        self.generator = Generator(self.networks, compute.device, compute.dtype, compute.batch)
+        self.whisper = WhisperStates.load(files.whisper, compute.device)
+        self.parser = FaceParser.load(files.parser, compute.device) if files.parser else None
+
+    def encode(self, pictures: list[UInt8Array]) -> FloatArray:
+        """(N, 8, h, w) generator input of square RGB pictures, a batch at a time."""
+        batch = self.compute.batch
+        parts = [
+            encode_faces(self.networks, pictures[start : start + batch])
+            for start in range(0, len(pictures), batch)
+        ]
+        return np.concatenate(parts)
+
+    def facts(self) -> dict[str, object]:
+        """What an avatar's prepared material depends on."""
+        return {
+            "vae": fingerprint(self.files.vae),
+            "parser": fingerprint(self.files.parser) if self.files.parser else None,
+            "precision": self.compute.precision,
+        }
+
+
+def announce(compute: Compute) -> None:
+    """Say where it runs and, where that is slow, how long it will take."""
+    if compute.device.type == "cuda":
+        logger.info("musetalk: %s in %s", compute.device, compute.precision)
+        return
+    seconds = estimate(compute)
+    logger.warning(
+        "musetalk runs on %s in %s: about %.2g s a frame, %.2g s for each second at 25 fps",
+        "the processor" if compute.device.type == "cpu" else compute.device.type,
+        compute.precision,
+        seconds,
+        25 * seconds,
+    )
+
+
+def fingerprint(path: Path) -> str:
+    """Tells one weights file from another without reading all of it."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as stream:
+        for block in range(_FINGERPRINT_BLOCKS):
+            stream.seek(block * size // _FINGERPRINT_BLOCKS)
+            digest.update(stream.read(_FINGERPRINT_BYTES))
+    return digest.hexdigest()
