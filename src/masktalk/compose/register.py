@@ -138,6 +138,8 @@ def _refined(bare: Frame, masked: Frame, guess: Matrix, matte: UInt8Array | None
         fitted = np.asarray(cv2.resize(matte, (moving.shape[1], moving.shape[0])), np.uint8)
         seen = np.where(_seen_through(fitted, best, template) > 8, 0, 255).astype(np.uint8)
     telling = (seen > 0) & _textured(template)
+    if not telling.any():
+        return None
     least = _disagreement(template, moving, best, seen)
     for _ in range(_ECC_ROUNDS):
         warp, where = best.copy(), _agreeing(seen, telling, least)

@@ -88,9 +88,9 @@ def _union(box: Box, patch: Patch | None, width: int, height: int) -> Box:
 
 
 class _Heard:
-    """Hears what the engine hears, and knows the articulation of the last seconds."""
+    """Hears what the engine hears, and knows the articulation of the last minute."""
 
-    _KEPT_SECONDS = 8
+    _KEPT_SECONDS = 60
 
     def __init__(self, articulator: Articulator) -> None:
         self.articulator = articulator
