@@ -16,6 +16,7 @@ from masktalk.types import FloatArray, Patch, UInt8Array
 
 _SHADE = 0.9
 _SHADE_LIMIT = 0.22
+_SHEEN = 36
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +40,36 @@ class Drape:
         shape = (rig.grid.rows, rig.grid.columns)
         x, y = (column.reshape(shape) for column in (rig.grid.nodes() - middle).T)
         top, chin = (float(rig.base[index, 1] - middle[1]) for index in (NOSE_BASE, CHIN))
-        sideways = np.exp(-((np.abs(x) / 0.50) ** 3))
+        sideways = np.exp(-((np.abs(x) / 0.58) ** 4))
         jaw = smooth_step((y - 0.3 * top) / (chin - 0.3 * top))
         jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * sideways
-        mound = np.exp(-((x / 0.26) ** 2) - ((y / 0.20) ** 2))
-        chin_mound = np.exp(-((x / 0.30) ** 2) - (((y - chin) / 0.22) ** 2))
-        moves = [(-0.10 * x * jaw, jaw), (-x * mound, -0.5 * y * mound), (x * mound, 0 * y)]
+        mound = np.exp(-((x / 0.27) ** 2) - ((y / 0.19) ** 2))
+        moves = [(0 * x, jaw), (-x * mound, -0.5 * y * mound), (x * mound, 0 * y)]
         shifts = np.stack([np.stack(move, axis=-1) for move in moves])
         shifts *= rig.window[..., None] * DENSITY
-        heights = np.stack([0.8 * chin_mound - 0.7 * mound, mound, -0.4 * mound]) * rig.window
+        heights = _relief(x, y, top, chin) * rig.window
         return cls(shifts.astype(np.float32), heights.astype(np.float32))
+
+
+def _relief(x: FloatArray, y: FloatArray, top: float, chin: float) -> FloatArray:
+    """(3, rows, columns) how the cloth rises and folds with jaw, rounding and spreading.
+
+    Pulled down it hollows over the mouth, rises over the chin and folds from the nose to
+    the jaw's sides; pushed forward it rises; spread it creases at the mouth's corners.
+    """
+    mouth = np.exp(-((x / 0.33) ** 2) - (((y - 0.02) / 0.21) ** 2))
+    chin_rise = np.exp(-((x / 0.36) ** 2) - (((y - chin) / 0.20) ** 2))
+    down = np.clip((y - top) / (chin - top), 0, 1)
+    side = np.abs(x)
+    folds = sum(
+        np.exp(-(((side - start - slope * down) / 0.034) ** 2))
+        for start, slope in ((0.14, 0.16), (0.23, 0.24), (0.34, 0.26))
+    ) * np.sin(np.pi * down)
+    creases = np.exp(-(((side - 0.33 + 0.8 * y**2) / 0.035) ** 2) - ((y / 0.16) ** 2))
+    jaw = 0.34 * chin_rise - 0.20 * mouth + 0.07 * folds
+    rounding = 0.22 * mouth
+    spreading = -0.14 * mouth + 0.06 * creases
+    return np.stack([jaw, rounding, spreading])
 
 
 def cloth_frame(
@@ -80,9 +101,7 @@ def cloth_frame(
     down = fine[..., 1] + np.arange(grid.y, grid.y + grid.height, dtype=np.float32)[:, None]
     patch = warp_pixels(pixels, grid, across, down)
     tone = sample(_tone(forward, height, light), scene.at)
-    gain = grid.spread(np.asarray(1.0 + tone, np.float32))[..., None]
-    colours = patch.pixels[..., :3]
-    colours[:] = np.clip(colours * gain + 0.5, 0, 255)
+    _light_up(patch.pixels, grid.spread(tone))
     return patch
 
 
@@ -92,6 +111,15 @@ def cloth_amounts(channels: Channels) -> FloatArray:
     spread = 0.5 * float(c.stretch.mean()) + 0.5 * float(c.smile.mean())
     amounts = [CHIN_DROP * c.jaw, 0.30 * c.pucker + 0.22 * c.funnel, 0.30 * spread]
     return np.array(amounts, np.float32)
+
+
+def _light_up(pixels: UInt8Array, tone: FloatArray) -> None:
+    """Shade in place; black cloth shines too, so a part of the light does not depend on it."""
+    gain = (tone * 256.0).astype(np.int16)[..., None]
+    lit = pixels[..., :3].astype(np.int16)
+    lit += (lit + _SHEEN) * gain >> 8
+    np.clip(lit, 0, 255, out=lit)
+    pixels[..., :3] = lit
 
 
 def _tone(forward: FloatArray, height: FloatArray, light: FloatArray) -> FloatArray:

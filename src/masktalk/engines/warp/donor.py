@@ -105,10 +105,10 @@ def _depth(seen: FloatArray, painted: FloatArray) -> FloatArray:
     if len(colours) < 30:
         return painted
     tone = colours.mean(axis=1)
-    dark = colours[tone <= np.percentile(tone, 15)].mean(axis=0)
+    dark = colours[tone <= np.percentile(tone, 8)].mean(axis=0)
     light = colours[tone >= np.percentile(tone, 85)].mean()
-    share = np.clip((0.75 - dark.mean() / max(light, 1.0)) / 0.3, 0, 1)
-    return np.asarray(painted + share * (0.85 * dark - painted), np.float32)
+    share = np.clip((0.55 - dark.mean() / max(light, 1.0)) / 0.25, 0, 0.7)
+    return np.asarray(painted + share * (0.8 * dark - painted), np.float32)
 
 
 def _over(top: FloatArray, below: FloatArray) -> FloatArray:

@@ -31,7 +31,7 @@ class WarpOptions(EngineOptions):
     """
 
     amplitude: float = Field(1.0, ge=0.0, le=2.0)
-    cloth_strength: float = Field(1.3, ge=0.0, le=3.0)
+    cloth_strength: float = Field(1.6, ge=0.0, le=3.0)
 
 
 class WarpEngine(Engine):

@@ -39,6 +39,7 @@ class Plates:
         cavity: (3,) colour of the depth.
         scale: Plate pixels per mouth unit.
         shade: How much the lips' shadow darkens what is inside, 0 for flat colours.
+        tint: (3,) how much of each colour that shadow takes.
         grain: Standard deviation of noise to add.
         soft: Standard deviation in pixels that the picture blurs an edge by.
     """
@@ -49,6 +50,7 @@ class Plates:
     cavity: FloatArray
     scale: float
     shade: float
+    tint: FloatArray
     grain: float
     soft: float
 
@@ -62,6 +64,7 @@ def paint_plates(style: Style, unit: float) -> Plates:
     lower = _teeth(
         x, LOWER_EDGE - y, _LOWER_CROWNS, (0.0,) * len(_LOWER_CROWNS), white * 0.86, style.flat
     )
+    lower *= 1.0 - style.flat  # a cartoon shows a row of teeth and a tongue, no more
     soft = style.blur * scale / unit
     plates = [_blurred(plate, soft) for plate in (upper, lower, _tongue(x, y, style))]
     return Plates(
@@ -71,6 +74,7 @@ def paint_plates(style: Style, unit: float) -> Plates:
         cavity=_cavity_colour(style),
         scale=scale,
         shade=1.0 - 0.85 * style.flat,
+        tint=1 + style.saturation * np.array([-0.14, 0.06, 0.12], np.float32),
         grain=style.grain,
         soft=style.blur,
     )
@@ -116,12 +120,13 @@ def _teeth(
 
 
 def _tongue(x: FloatArray, y: FloatArray, style: Style) -> FloatArray:
-    top = 0.012 + 0.06 * (x / 0.2) ** 2
-    alpha = _step((y - top) / 0.02) * _step((0.21 - np.abs(x)) / 0.03)
+    top = -0.05 + 0.07 * (x / 0.2) ** 2
+    alpha = _step((y - top) / (0.05 - 0.035 * style.flat)) * _step((0.21 - np.abs(x)) / 0.03)
     pink = 0.55 * style.lips + 0.45 * style.white * np.array([0.80, 0.46, 0.45])
     groove = 1 - (1 - style.flat) * 0.16 * np.exp(-((x / 0.018) ** 2))
     dome = 1 - (1 - style.flat) * 0.45 * np.clip(np.abs(x) / 0.21, 0, 1) ** 2
-    light = groove * dome * (0.78 + 0.06 * style.flat)
+    back = 1 - (1 - style.flat) * 0.35 * np.exp(-(((y - top) / 0.06) ** 2))
+    light = groove * dome * back * (0.74 + 0.1 * style.flat)
     grey = pink.mean()
     pink = grey + (pink - grey) * style.saturation
     return _premultiplied(pink[None, None] * light[..., None], alpha)
@@ -187,7 +192,7 @@ def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: flo
         inside *= 1.0 - layer[..., 3:]
         inside += layer[..., :3]
     if plates.shade > 0:
-        inside *= _occlusion(opening, unit, plates.shade)[..., None] * np.float32(place.light)
+        inside *= _occlusion(opening, unit, plates, place.light)
     if plates.grain > 0:
         inside += _grain(height, width) * np.float32(plates.grain)
     return inside
@@ -209,12 +214,16 @@ def _placed(
     return np.asarray(cv2.warpAffine(plate, matrix, size, flags=cv2.INTER_LINEAR), np.float32)
 
 
-def _occlusion(opening: FloatArray, unit: float, strength: float) -> FloatArray:
-    """Less light reaches what lies close under the lips and deep in the corners."""
+def _occlusion(opening: FloatArray, unit: float, plates: Plates, light: float) -> FloatArray:
+    """(h, w, 3) what light reaches the inside, which flesh around it tints.
+
+    Less reaches what lies close under the lips and deep in the corners.
+    """
     sigma = max(0.035 * unit, 0.8)
     around = cv2.GaussianBlur(opening, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    light = 0.42 + 0.58 * np.clip(around * 1.15, 0, 1)
-    return np.asarray(1 - strength * (1 - light), np.float32)
+    reaching = (0.42 + 0.58 * np.clip(around * 1.15, 0, 1)) * light
+    lost = (1 - reaching)[..., None] * np.float32(plates.shade)
+    return np.asarray(1 - lost * plates.tint, np.float32)
 
 
 @cache

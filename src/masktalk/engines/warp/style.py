@@ -100,9 +100,9 @@ def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArra
             samples.append(inside[order[int(0.85 * len(order)) :]].mean(axis=0))
     brightest = max(samples, key=lambda colour: float(np.sum(colour)))
     light = float(max(np.mean(brightest), 1.15 * np.mean(bright)))
-    # Half of the light's tint stays: enamel takes it on, skin's own colour is not light's.
+    # Most of the light's tint stays: enamel takes it on; some of it is the skin's own colour.
     tint = brightest / max(float(np.mean(brightest)), 1.0)
-    return np.clip(light * (0.5 + 0.5 * tint), 0, 250).astype(np.float32)
+    return np.clip(light * (0.35 + 0.65 * tint), 0, 250).astype(np.float32)
 
 
 def _mean_colour(rgb: UInt8Array, outline: FloatArray) -> FloatArray:
