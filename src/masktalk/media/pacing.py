@@ -20,6 +20,10 @@ STANDARD_RATES: tuple[Fraction, ...] = (
 _FALLBACK = Fraction(25)
 _FASTEST = Fraction(120)
 
+#: Parts of a frame by which rounded timestamps may be early; the last frame of a file then
+#: still counts, however short its duration claims to be.
+_EARLY = Fraction(1, 4)
+
 #: Half of what lies between 24 and 24000/1001.
 _NTSC_GAP = Fraction(1, 2002)
 
@@ -40,13 +44,16 @@ def pace(timed: Iterable[tuple[Fraction, Fraction, T]], rate: Fraction) -> Itera
     for time, duration, item in timed:
         if start is None:
             start = time
-        due = _nearest((time - start) * rate)
+        exact = (time - start) * rate
+        due = _nearest(exact)
         while waiting and shown < due:
             yield waiting[0]
             shown += 1
         waiting = [item]
-        end = max(_nearest((time - start + duration) * rate), due + 1)
-    while waiting and shown < end:
+        end = _nearest(exact + duration * rate)
+        if due - exact <= _EARLY:
+            end = max(end, due + 1)
+    while waiting and shown < max(end, 1):
         yield waiting[0]
         shown += 1
 
