@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 
 def takes_records(command: Callable[..., None]) -> Callable[..., None]:
@@ -19,7 +19,7 @@ def takes_records(command: Callable[..., None]) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     records: dict[str, type[Any]] = {}
     for name, parameter in inspect.signature(command).parameters.items():
-        kind = hints[name]
+        kind = _annotated(hints[name])
         if isinstance(kind, type) and is_dataclass(kind):
             records[name] = kind
             parameters += _flags(kind)
@@ -38,6 +38,12 @@ def takes_records(command: Callable[..., None]) -> Callable[..., None]:
     flattened.__annotations__ = {p.name: p.annotation for p in parameters}
     del flattened.__wrapped__  # typer would look through it to the grouped signature
     return flattened
+
+
+def _annotated(hint: Any) -> Any:
+    """Python 3.10 wraps the hint of a parameter that defaults to None in Optional; undo that."""
+    inner = [part for part in get_args(hint) if get_origin(part) is Annotated]
+    return inner[0] if get_origin(hint) is Union and inner else hint
 
 
 def _flags(kind: type[Any]) -> list[inspect.Parameter]:
