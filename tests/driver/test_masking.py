@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from masktalk.driver import Calibration, VideoArticulator
 from masktalk.engines.base import make_engine
 from masktalk.engines.masked import MaskedEngine
 from masktalk.errors import InputError
@@ -55,7 +56,7 @@ def test_any_of_the_ways_to_give_a_mask_makes_the_same_overlay(pictures, tmp_pat
         overlay = pixels(avatar.overlay)
     wanted = pixels(pictures / "mask.png")
     solid = (wanted[..., 3] == 255) & (overlay[..., 3] == 255)
-    assert solid.mean() > 0.05
+    assert solid.mean() > 0.04
     assert np.abs(overlay[solid][:, :3] - wanted[solid][:, :3]).max() <= 1
     assert ((overlay[..., 3] > 127) != (wanted[..., 3] > 127)).mean() < 0.005
 
@@ -66,7 +67,8 @@ def test_the_mask_moves_with_the_jaw_and_nothing_else_does(pictures, material, t
         face = avatar.faces[0]
         made = [f.pixels.astype(int) for f in frames(avatar, material / "speech.wav")]
         silence = Audio(np.zeros(8000, np.float32), 16000)
-        silent = [f.pixels.astype(int) for f in frames(avatar, silence)]
+        at_rest = RenderOptions(articulator=VideoArticulator(iter(()), Calibration()))
+        silent = [f.pixels.astype(int) for f in frames(avatar, silence, at_rest)]
     given = pixels(pictures / "masked.png")
     change = np.abs(np.stack(made) - given).max(axis=(0, 3))
     assert change[: int(face.mesh[2, 1] - 0.35 * face.interocular)].max() <= 1
