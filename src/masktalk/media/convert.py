@@ -8,13 +8,15 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from masktalk.media.color import Color, is_rgb
 from masktalk.types import UInt8Array
 
 #: Slower than swscale's shortcuts, which are off by a grey level; see tests/media/test_convert.
-_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+#: SWS_BILINEAR, SWS_ACCURATE_RND and SWS_FULL_CHR_H_INT, as numbers: PyAV names the last two
+#: only from version 18 on, which needs Python 3.11.
+_EXACT: Any = 0x2 | 0x40000 | 0x2000
 
 _FULL = 2
 
