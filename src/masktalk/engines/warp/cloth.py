@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from masktalk.engines.warp.field import DENSITY, sample, smooth_step, turned_round
+from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.mouth import warp_pixels
 from masktalk.engines.warp.rig import Rig
-from masktalk.engines.warp.scene import Scene
+from masktalk.engines.warp.scene import Scene, displacement, leaned
 from masktalk.engines.warp.shape import CHIN_DROP, Channels
 from masktalk.engines.warp.topology import CHIN, CORNERS, NOSE_BASE
 from masktalk.types import FloatArray, Patch, UInt8Array
@@ -80,6 +81,7 @@ def cloth_frame(
     *,
     strength: float,
     light: FloatArray,
+    lean: Lean | None = None,
 ) -> Patch:
     """The patch that moves the cloth over one frame's mouth.
 
@@ -90,18 +92,16 @@ def cloth_frame(
         channels: What the mouth under it does.
         strength: 1 moves the cloth as far as the skin under it moves.
         light: (2,) towards the light along the picture's x and y.
+        lean: How the head moves, if it does.
     """
     amounts = strength * cloth_amounts(channels)
     forward = np.tensordot(amounts, cloth.shifts, axes=1).astype(np.float32)
     height = np.tensordot(amounts, cloth.heights, axes=1).astype(np.float32)
-    source = turned_round(forward, scene.at)
-    grid = scene.grid
-    fine = grid.spread(scene.pose.shift((source - scene.at) * np.float32(1 / DENSITY)))
-    across = fine[..., 0] + np.arange(grid.x, grid.x + grid.width, dtype=np.float32)
-    down = fine[..., 1] + np.arange(grid.y, grid.y + grid.height, dtype=np.float32)[:, None]
-    patch = warp_pixels(pixels, grid, across, down)
-    tone = sample(_tone(forward, height, light), scene.at)
-    _light_up(patch.pixels, grid.spread(tone))
+    at = leaned(scene, lean)
+    away = displacement(scene, at, turned_round(forward, at) - at)
+    patch = warp_pixels(pixels, scene.grid, *scene.grid.absolute(scene.grid.spread(away)))
+    tone = sample(_tone(forward, height, light), at)
+    _light_up(patch.pixels, scene.grid.spread(tone))
     return patch
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.warp.bundle import Prepared, load_or_make
 from masktalk.engines.warp.cloth import Drape, cloth_frame
+from masktalk.engines.warp.head import HeadField, HeadMotion, Lean
 from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.shape import read_channels
@@ -28,10 +29,15 @@ class WarpOptions(EngineOptions):
     Attributes:
         amplitude: How large the mouth's movements are; 1 is as the speech asks.
         cloth_strength: How far cloth over a mouth moves; 1 is as far as the skin under it.
+        head_motion: Whether head and brows move a little with the voice's stress;
+            ``auto`` for pictures, not for videos, whose heads move by themselves.
+        head_strength: How far they move.
     """
 
     amplitude: float = Field(1.0, ge=0.0, le=2.0)
     cloth_strength: float = Field(1.6, ge=0.0, le=3.0)
+    head_motion: Literal["auto", "on", "off"] = "auto"
+    head_strength: float = Field(1.0, ge=0.0, le=3.0)
 
 
 class WarpEngine(Engine):
@@ -49,9 +55,11 @@ class WarpEngine(Engine):
     def speak(self, avatar: Avatar, speech: Speech) -> Iterator[Patch | None]:
         articulator = speech.articulator or make_articulator()
         talker = Talker(avatar, load_or_make(avatar), self.options)
+        head = HeadMotion(float(1 / speech.rate), self.options.head_strength)
         for moment in moments(speech, articulator):
+            lean = head.step(moment.values)
             index = avatar.index_at(speech.begin + moment.time)
-            yield talker.patch(index, moment.values) if speech.wants(moment.step) else None
+            yield talker.patch(index, moment.values, lean) if speech.wants(moment.step) else None
 
 
 class Talker:
@@ -69,11 +77,18 @@ class Talker:
         self._options = options
         self._last: tuple[int, Scene] | None = None
         self._drape: Drape | None = None
+        self._head: HeadField | None = None
+        wanted = options.head_motion
+        if wanted == "on" or (wanted == "auto" and avatar.is_picture):
+            self._head = HeadField.around(self._rig.base)
         if avatar.mouth == "cloth":
             self._drape = Drape.over(self._rig)
 
-    def patch(self, index: int, values: FloatArray) -> Patch | None:
-        """The patch for the avatar's frame ``index`` with a mouth as in ``values``."""
+    def patch(self, index: int, values: FloatArray, lean: Lean | None = None) -> Patch | None:
+        """The patch for the avatar's frame ``index`` with a mouth as in ``values``.
+
+        None where the frame has no face.
+        """
         scene = self._scene(index)
         if scene is None:
             return None
@@ -87,8 +102,9 @@ class Talker:
                 channels,
                 strength=self._options.cloth_strength,
                 light=self._style.light,
+                lean=lean,
             )
-        return speak_frame(pixels, scene, self._rig, self._plates, channels)
+        return speak_frame(pixels, scene, self._rig, self._plates, channels, lean)
 
     def _scene(self, index: int) -> Scene | None:
         face = self._avatar.faces[index]
@@ -96,5 +112,5 @@ class Talker:
             return None
         if self._last is None or self._last[0] != index:
             still = self._avatar.frame_count == 1
-            self._last = (index, Scene.of(face.mesh, self._rig, still=still))
+            self._last = (index, Scene.of(face.mesh, self._rig, still=still, head=self._head))
         return self._last[1]

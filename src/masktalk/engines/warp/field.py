@@ -101,10 +101,19 @@ def smooth_step(t: FloatArray) -> FloatArray:
     return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
 
 
-def sample(field: FloatArray, at: FloatArray) -> FloatArray:
-    """A (rows, columns, C) field at (h, w, 2) columns and rows, linear between nodes."""
-    taken = cv2.remap(field, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return np.asarray(taken, np.float32)
+def sample(field: FloatArray, at: FloatArray, outside: float | None = None) -> FloatArray:
+    """A (rows, columns[, C]) field at (h, w, 2) columns and rows, linear between nodes.
+
+    Beyond its edge a field goes on as it is there, or takes the value ``outside``.
+    """
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    value = (outside or 0.0,) * 4
+    return np.asarray(
+        cv2.remap(
+            field, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=border, borderValue=value
+        ),
+        np.float32,
+    )
 
 
 def turned_round(forward: FloatArray, at: FloatArray) -> FloatArray:
@@ -174,3 +183,13 @@ class PixelGrid:
         """A (rows, columns[, C]) field on the nodes, linear between them, at every pixel."""
         size = (self.width, self.height)
         return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+    def absolute(self, shift: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Column and row in the frame that every pixel is taken from.
+
+        Args:
+            shift: (height, width, 2) pixels from result to source.
+        """
+        across = shift[..., 0] + np.arange(self.x, self.x + self.width, dtype=np.float32)
+        down = shift[..., 1] + np.arange(self.y, self.y + self.height, dtype=np.float32)[:, None]
+        return across, down

@@ -7,15 +7,21 @@ import numpy as np
 
 from masktalk.engines.warp.edges import Box, above_mask, mouth_box, opening_mask
 from masktalk.engines.warp.field import PixelGrid
+from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.interior import Place, Plates, blend, render_interior, softened
 from masktalk.engines.warp.rig import Rig
-from masktalk.engines.warp.scene import Moved, Scene, move
+from masktalk.engines.warp.scene import Moved, Scene, head_shift, move
 from masktalk.engines.warp.shape import CHIN_BACK, CHIN_DROP, Channels, mouth_motion
 from masktalk.types import FloatArray, Patch, UInt8Array
 
 
 def speak_frame(
-    pixels: UInt8Array, scene: Scene, rig: Rig, plates: Plates, channels: Channels
+    pixels: UInt8Array,
+    scene: Scene,
+    rig: Rig,
+    plates: Plates,
+    channels: Channels,
+    lean: Lean | None = None,
 ) -> Patch:
     """The patch that makes one frame's mouth do what the channels say.
 
@@ -25,15 +31,16 @@ def speak_frame(
         rig: The avatar's mouth at rest.
         plates: The avatar's inside of the mouth.
         channels: What the mouth shall do.
+        lean: How the head moves, if it does.
     """
     motion = mouth_motion(channels, *rig.profiles)
-    moved = move(scene, rig, rig.deltas(scene.lips, motion))
+    moved = move(scene, rig, rig.deltas(scene.lips, motion), lean)
     box = mouth_box(scene, moved)
     across, down = _maps(scene.grid, moved, box)
     patch = warp_pixels(pixels, scene.grid, across, down)
     opening = opening_mask(box, moved)
     if opening.any():
-        place = _place(scene, rig, channels, box)
+        place = _place(scene, rig, channels, box, lean)
         opening = softened(opening, plates)
         inside = render_interior(plates, place, opening, scene.pose.unit * rig.mouth_size)
         area = patch.pixels[box.inside]
@@ -51,9 +58,7 @@ def _maps(grid: PixelGrid, moved: Moved, box: Box) -> tuple[FloatArray, FloatArr
     side = above_mask(box, moved)[..., None]
     above, below = (grid.spread(field)[box.inside] for field in (moved.above, moved.below))
     fine[box.inside] = below + (above - below) * side
-    across = fine[..., 0] + np.arange(grid.x, grid.x + grid.width, dtype=np.float32)
-    down = fine[..., 1] + np.arange(grid.y, grid.y + grid.height, dtype=np.float32)[:, None]
-    return across, down
+    return grid.absolute(fine)
 
 
 def warp_pixels(pixels: UInt8Array, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
@@ -67,13 +72,13 @@ def warp_pixels(pixels: UInt8Array, grid: PixelGrid, across: FloatArray, down: F
     return Patch(moved, grid.x, grid.y, matte)
 
 
-def _place(scene: Scene, rig: Rig, channels: Channels, box: Box) -> Place:
+def _place(scene: Scene, rig: Rig, channels: Channels, box: Box, lean: Lean | None) -> Place:
     size = rig.mouth_size
     line = rig.rest.line
     drop = np.array([0, CHIN_DROP, CHIN_BACK], np.float32) * channels.jaw * rig.amplitude
     raised = drop - np.array([0, 0.03 * size * channels.tongue, 0], np.float32)
     stand = scene.pose.project(np.stack([line, line + drop, line + raised]))
-    stand = stand - np.array([box.x, box.y], np.float32)
+    stand = stand + head_shift(scene, lean, stand[0]) - np.array([box.x, box.y], np.float32)
     axes = np.asarray(scene.pose.axes[:, :2] * size, np.float32)
     light = 1 - 0.55 * min(channels.pucker + channels.funnel, 1.0)
     return Place(axes, stand[0], stand[1], stand[2], light)

@@ -9,11 +9,32 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.engines.warp.field import DENSITY, PixelGrid, sample, turned_round
+from masktalk.engines.warp.head import HeadField, Lean
 from masktalk.engines.warp.lips import Lips, read_lips, trimmed
 from masktalk.engines.warp.pose import Pose, fit_pose
 from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
 from masktalk.engines.warp.topology import LIP_COLUMNS
 from masktalk.types import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class HeadNodes:
+    """A head's field at the nodes of one scene.
+
+    Attributes:
+        field: The field.
+        places: (rows, columns, 2) of the nodes on the face's plane.
+        weights: (rows, columns, 2) the field's weights there.
+    """
+
+    field: HeadField
+    places: FloatArray
+    weights: FloatArray
+
+    @classmethod
+    def at(cls, field: HeadField, places: FloatArray) -> HeadNodes:
+        weights = sample(field.weights, field.grid.index(places), outside=0.0)
+        return cls(field, places, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +46,7 @@ class Scene:
         lips: Its lips as they are.
         grid: The part of the frame that may move.
         at: (rows, columns, 2) where its nodes lie on the rig's grid.
-        window: (rows, columns, 1) the rig's window at its nodes.
+        head: How the nodes move with the head; None for a head that keeps still.
         own: Displacements from the rig's points to this frame's, counted in nodes, with
             the upper lip and with the lower lip; None for the frame the rig was built on.
         lines: (2, LIP_COLUMNS + 2, 2) pixels of the inner edge of the upper and the
@@ -36,18 +57,26 @@ class Scene:
     lips: Lips
     grid: PixelGrid
     at: FloatArray
-    window: FloatArray
+    head: HeadNodes | None
     own: tuple[FloatArray, FloatArray] | None
     lines: FloatArray
 
     @classmethod
-    def of(cls, mesh: FloatArray, rig: Rig, *, still: bool) -> Scene:
-        """The scene of a (478, 3) mesh in pixels; ``still`` if the rig was built on it."""
+    def of(cls, mesh: FloatArray, rig: Rig, *, still: bool, head: HeadField | None = None) -> Scene:
+        """The scene of a face.
+
+        Args:
+            mesh: (478, 3) in pixels.
+            rig: The avatar's.
+            still: Whether the rig was built on this very mesh.
+            head: What moves with the head, if it shall move.
+        """
         mesh = trimmed(mesh)
         pose = fit_pose(mesh)
         flat = pose.place(mesh[:, :2])
-        grid = PixelGrid.over(pose.pixel(rig.outline), pose.unit)
-        at = rig.grid.index(pose.place(grid.nodes()))
+        outline = rig.outline if head is None else np.vstack([rig.outline, head.outline])
+        grid = PixelGrid.over(pose.pixel(outline), pose.unit)
+        places = pose.place(grid.nodes())
         own = None
         if not still:
             ours, theirs = lip_sites(flat), lip_sites(rig.base)
@@ -57,8 +86,8 @@ class Scene:
             pose=pose,
             lips=lips,
             grid=grid,
-            at=at,
-            window=sample(rig.window, at)[..., None],
+            at=rig.grid.index(places),
+            head=None if head is None else HeadNodes.at(head, places),
             own=own,
             lines=pose.project(_lines(lips)).reshape(2, -1, 2),
         )
@@ -89,7 +118,7 @@ class Moved:
     line_below: FloatArray
 
 
-def move(scene: Scene, rig: Rig, deltas: Deltas) -> Moved:
+def move(scene: Scene, rig: Rig, deltas: Deltas, lean: Lean | None = None) -> Moved:
     """Carry a scene's control points along and fill the field between them."""
     upper, lower = deltas.on_plane(scene.pose)
     upper, lower = upper * np.float32(DENSITY), lower * np.float32(DENSITY)
@@ -100,33 +129,63 @@ def move(scene: Scene, rig: Rig, deltas: Deltas) -> Moved:
         above, below = rig.fields(
             np.hstack([own_upper + upper, own_upper]), np.hstack([own_lower + lower, own_lower])
         )
-    ends = deltas.corners[2:3], deltas.corners[3:4]
-    shift = (
-        np.vstack([ends[0], deltas.upper[-1], ends[1], ends[0], deltas.lower[-1], ends[1]])
-        @ scene.pose.axes.T
+    at = leaned(scene, lean)
+    window = sample(rig.window, at)[..., None]
+    lines = _moved_lines(scene, deltas)
+    ends_at = rig.grid.index(scene.pose.place(lines[:, [0, -1]].mean(axis=0)))
+    (along_x, along_y), away = ends_at[1] - ends_at[0], at - ends_at[0]
+    lines = lines + head_shift(scene, lean, lines.mean(axis=(0, 1)))
+    return Moved(
+        displacement(scene, at, window * (_source(above, at) - at)),
+        displacement(scene, at, window * (_source(below, at) - at)),
+        along_x * away[..., 1:] < along_y * away[..., :1],
+        lines[0],
+        lines[1],
     )
-    lines = scene.lines + shift.reshape(2, LIP_COLUMNS + 2, 2)
-    smooth = _spline(LIP_COLUMNS + 2, 4)
-    above_line, below_line = _uncrossed(scene.pose.down, smooth @ lines[0], smooth @ lines[1])
-    ends_at = rig.grid.index(scene.pose.place(above_line[[0, -1]]))
-    (along_x, along_y), away = ends_at[1] - ends_at[0], scene.at - ends_at[0]
-    upside = along_x * away[..., 1:] < along_y * away[..., :1]
-    return Moved(_backward(scene, above), _backward(scene, below), upside, above_line, below_line)
 
 
-def _backward(scene: Scene, field: FloatArray) -> FloatArray:
-    """(rows, columns, 2) pixels from result to source of a field on the rig's grid.
+def leaned(scene: Scene, lean: Lean | None) -> FloatArray:
+    """(rows, columns, 2) what a scene's nodes show once the head has moved, on the rig's grid."""
+    if lean is None or scene.head is None:
+        return scene.at
+    head = scene.head
+    return scene.at - head.field.shift(lean, head.places, head.weights)
+
+
+def head_shift(scene: Scene, lean: Lean | None, pixel: FloatArray) -> FloatArray:
+    """(2,) pixels by which a point of the face moves with the head."""
+    if lean is None or scene.head is None:
+        return np.zeros(2, np.float32)
+    place = scene.pose.place(pixel)
+    shift = scene.head.field.shift(lean, place, np.array([1.0, 0.0], np.float32))
+    return scene.pose.shift(shift * np.float32(1 / DENSITY))
+
+
+def displacement(scene: Scene, at: FloatArray, away: FloatArray) -> FloatArray:
+    """(rows, columns, 2) pixels from result to source, where nodes of the scene show what
+    lies ``away`` nodes from ``at``."""
+    return scene.pose.shift((at + away - scene.at) * np.float32(1 / DENSITY))
+
+
+def _source(field: FloatArray, at: FloatArray) -> FloatArray:
+    """Where in the frame what a field moved to ``at`` came from, on the rig's grid.
 
     A field of two channels goes from this frame to the result; one of four goes from the
     rig's points to the result and, in its last two, from there to this frame.
     """
     if field.shape[2] == 2:
-        source = turned_round(field, scene.at)
-    else:
-        source = turned_round(np.ascontiguousarray(field[..., :2]), scene.at)
-        source = source + sample(np.ascontiguousarray(field[..., 2:]), source)
-    away = (source - scene.at) * np.float32(1 / DENSITY)
-    return scene.pose.shift(away) * scene.window
+        return turned_round(field, at)
+    source = turned_round(np.ascontiguousarray(field[..., :2]), at)
+    return source + sample(np.ascontiguousarray(field[..., 2:]), source)
+
+
+def _moved_lines(scene: Scene, deltas: Deltas) -> FloatArray:
+    """(2, P, 2) smooth inner edges of both lips in the result."""
+    left, right = deltas.corners[2:3], deltas.corners[3:4]
+    shift = np.vstack([left, deltas.upper[-1], right, left, deltas.lower[-1], right])
+    lines = scene.lines + (shift @ scene.pose.axes.T).reshape(2, LIP_COLUMNS + 2, 2)
+    smooth = _spline(LIP_COLUMNS + 2, 4)
+    return np.stack(_uncrossed(scene.pose.down, smooth @ lines[0], smooth @ lines[1]))
 
 
 def _uncrossed(

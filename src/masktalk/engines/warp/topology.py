@@ -91,6 +91,11 @@ SKIN_JAW = np.array([JAW_FOLLOW[index] for index in SKIN], np.float32)
 JAWLINE = (127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152,
            377, 400, 378, 379, 365, 397, 288, 361, 323, 454, 356)  # fmt: skip
 
+#: The face's outline, all the way round from the top of the forehead.
+FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378,
+             400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21,
+             54, 103, 67, 109)  # fmt: skip
+
 NOSE_BASE, CHIN = 2, 152
 EYE_CORNERS = (33, 263)
 #: Upper and lower lid from the outer to the inner corner, per eye (left, right).
