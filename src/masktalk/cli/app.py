@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from masktalk.cli import bench, demo, doctor, engines, locate, prepare, render
+from masktalk.cli import (
+    articulate,
+    bench,
+    demo,
+    doctor,
+    engines,
+    evaluate,
+    locate,
+    models,
+    prepare,
+    render,
+    serve,
+)
 from masktalk.errors import MasktalkError
 
 app = typer.Typer(
@@ -21,9 +33,13 @@ app = typer.Typer(
 app.command()(render.render)
 app.command()(prepare.prepare)
 app.command()(locate.locate)
+app.command()(articulate.articulate)
+app.command()(serve.serve)
+app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command()(engines.engines)
-app.command()(demo.demo)
+app.add_typer(models.models, name="models")
+app.add_typer(evaluate.app, name="evaluate")
 app.command()(bench.bench)
 
 

@@ -81,9 +81,14 @@ def _engines() -> dict[str, str]:
 
 
 def _weights() -> dict[str, str]:
-    from masktalk.weights import status
+    from masktalk.weights import WeightStore, weight_table
 
-    return status()
+    store = WeightStore()
+    found = {name: store.find(name) for name in weight_table()}
+    return {
+        name: str(path) if path else f"missing; masktalk models pull {name}"
+        for name, path in found.items()
+    }
 
 
 def _tools() -> dict[str, str]:
