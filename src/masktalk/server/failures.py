@@ -1,0 +1,90 @@
+"""Errors as replies: one typed line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from masktalk.errors import InputError, MasktalkError, MissingExtraError, OptionError, OutputError
+from masktalk.server.messages import Problem, ProblemReply
+
+logger = logging.getLogger(__name__)
+
+
+class Refusal(MasktalkError):
+    """A request that cannot be served.
+
+    Args:
+        status: HTTP status of the reply.
+        subject: What it is about.
+        problem: What is wrong with it.
+        remedy: What the caller can do.
+    """
+
+    def __init__(self, status: int, subject: str, problem: str, remedy: str = "") -> None:
+        super().__init__(subject, problem, remedy)
+        self.status = status
+
+
+_STATUS: tuple[tuple[type[MasktalkError], int], ...] = (
+    (InputError, 422),
+    (OptionError, 422),
+    (MissingExtraError, 501),
+    (OutputError, 507),
+)
+
+
+def status_of(error: MasktalkError) -> int:
+    """The HTTP status that fits an error."""
+    if isinstance(error, Refusal):
+        return error.status
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def problem_of(error: MasktalkError) -> Problem:
+    """An error as a message."""
+    message = " ".join(f"{error.subject}: {error.problem}".split())
+    return Problem(type=type(error).__name__, message=message, remedy=error.remedy)
+
+
+def reply(status: int, problem: Problem) -> JSONResponse:
+    """A reply that carries a problem."""
+    return JSONResponse(ProblemReply(error=problem).model_dump(), status_code=status)
+
+
+def install(app: FastAPI) -> None:
+    """Teach an application to answer every error so."""
+
+    @app.exception_handler(MasktalkError)
+    async def masktalk(_: Request, error: MasktalkError) -> JSONResponse:
+        return reply(status_of(error), problem_of(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return reply(422, Problem(type="ValidationError", message=f"{where}: {first['msg']}"))
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        return reply(error.status_code, Problem(type="HttpError", message=str(error.detail)))
+
+
+#: What every route may answer, for the OpenAPI description.
+RESPONSES: dict[int | str, dict[str, object]] = {
+    status: {"model": ProblemReply, "description": text}
+    for status, text in (
+        (401, "A token is needed."),
+        (403, "Called under a foreign name or from a foreign page."),
+        (404, "There is no such thing."),
+        (409, "Not now."),
+        (413, "Too large."),
+        (422, "The request or the file in it cannot be used."),
+        (429, "Too much at once."),
+        (501, "What this needs is not installed."),
+    )
+}

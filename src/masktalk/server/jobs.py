@@ -1,0 +1,200 @@
+"""Prepares and renders: queued, run in worker processes, watched, parked and resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from masktalk.errors import NoFaceError
+from masktalk.server.failures import Refusal
+from masktalk.server.messages import JobInfo, Problem
+from masktalk.server.metrics import Metrics
+from masktalk.server.options import Limits
+from masktalk.server.sandbox import TaskFailed, run_task
+from masktalk.server.store import AvatarRecord, JobRecord, SpeechRecord, Store
+from masktalk.server.tasks import Prepare, Render, Step, Task
+
+logger = logging.getLogger(__name__)
+
+BUNDLE, POINTS, VIDEO = "bundle", "points.json", "video.mp4"
+_FINAL = ("done", "failed", "cancelled")
+
+
+class Jobs:
+    """The queue and those who work on it.
+
+    Args:
+        store: Where jobs are remembered.
+        limits: How many may wait and run.
+        metrics: Told how jobs ended.
+    """
+
+    def __init__(self, store: Store, limits: Limits, metrics: Metrics) -> None:
+        self._store, self._limits, self._metrics = store, limits, metrics
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._workers: list[asyncio.Task[None]] = []
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._watchers: dict[str, set[asyncio.Queue[JobRecord]]] = defaultdict(set)
+
+    async def start(self) -> None:
+        """Go on with what an earlier server left behind."""
+        for job in self._store.all(JobRecord):
+            if job.status == "running" and job.attempts >= self._limits.attempts:
+                reason = f"the server stopped while it ran, {job.attempts} times"
+                self._end(job, "failed", Problem(type="Interrupted", message=reason))
+            elif job.status in ("queued", "running"):
+                job.status = "queued"
+                self._store.put(job)
+                self._queue.put_nowait(job.id)
+        for _ in range(self._limits.running_jobs):
+            self._workers.append(asyncio.create_task(self._work()))
+
+    async def stop(self) -> None:
+        """Park what runs; it goes on at the next start."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        for id in list(self._running):
+            job = self._store.get(JobRecord, id)
+            job.status, job.attempts = "queued", max(job.attempts - 1, 0)
+            self._store.put(job)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._queue.qsize()
+
+    def submit(self, job: JobRecord) -> JobRecord:
+        """Put a job into the queue.
+
+        Raises:
+            Refusal: 429, too many wait.
+        """
+        if self._queue.qsize() >= self._limits.queued_jobs:
+            raise Refusal(429, "queue", f"{self._queue.qsize()} jobs wait already", "try later")
+        self._store.put(job)
+        self._queue.put_nowait(job.id)
+        return job
+
+    async def cancel(self, id: str) -> JobRecord:
+        """End a job, waiting or running."""
+        job = self._store.get(JobRecord, id)
+        if job.status in _FINAL:
+            return job
+        self._end(job, "cancelled")
+        task = self._running.get(id)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return job
+
+    async def watch(self, id: str) -> AsyncIterator[JobRecord]:
+        """A job as it is now, and again whenever it changes, until it ends."""
+        job = self._store.get(JobRecord, id)
+        changes: asyncio.Queue[JobRecord] = asyncio.Queue()
+        self._watchers[id].add(changes)
+        try:
+            yield job
+            while job.status not in _FINAL:
+                job = await changes.get()
+                yield job
+        finally:
+            self._watchers[id].discard(changes)
+            if not self._watchers[id]:
+                del self._watchers[id]
+
+    async def _work(self) -> None:
+        while True:
+            job = self._store.find(JobRecord, await self._queue.get())
+            if job is None or job.status != "queued":
+                continue
+            task = asyncio.create_task(self._run(job))
+            self._running[job.id] = task
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                raise
+            del self._running[job.id]
+            if not task.cancelled():
+                task.result()
+
+    async def _run(self, job: JobRecord) -> None:
+        job.status, job.attempts, job.stage = "running", job.attempts + 1, "starting"
+        self._store.put(job)
+        self._tell(job)
+
+        def step(now: Step) -> None:
+            job.stage, job.done, job.total = now.stage, now.done, now.total
+            self._tell(job)
+
+        try:
+            await run_task(self._task(job), self._limits, self._limits.job_seconds, step)
+        except TaskFailed as failure:
+            self._end(job, "failed", failure.problem)
+        except Refusal as refusal:
+            self._end(job, "failed", Problem(type="Refusal", message=str(refusal)))
+        else:
+            self._end(job, "done")
+
+    def _task(self, job: JobRecord) -> Task:
+        avatar = self._store.get(AvatarRecord, job.avatar)
+        folder = self._store.folder(AvatarRecord, avatar.id)
+        if job.kind == "prepare":
+            points = folder / POINTS
+            return Prepare(
+                source=source_path(folder, avatar.suffix),
+                folder=folder / BUNDLE,
+                points=points if points.exists() else None,
+                mouth=avatar.mouth,
+            )
+        speech = self._store.get(SpeechRecord, job.speech or "")
+        return Render(
+            avatar=folder / BUNDLE,
+            speech=source_path(self._store.folder(SpeechRecord, speech.id), speech.suffix),
+            output=self._store.make_folder(JobRecord, job.id) / VIDEO,
+            fps=job.fps,
+            crf=job.crf,
+            preview=job.preview,
+        )
+
+    def _end(self, job: JobRecord, status: str, problem: Problem | None = None) -> None:
+        job = job.model_copy(update={"status": status, "problem": problem})
+        self._store.put(job)
+        avatar = self._store.find(AvatarRecord, job.avatar)
+        if job.kind == "prepare" and avatar is not None:
+            self._settle(avatar, job)
+        self._metrics.jobs.labels(kind=job.kind, status=status).inc()
+        logger.info("job ended", extra={"job": job.id, "kind": job.kind, "status": status})
+        self._tell(job)
+
+    def _settle(self, avatar: AvatarRecord, job: JobRecord) -> None:
+        """What the end of a prepare means for its avatar."""
+        avatar.problem = job.problem
+        if job.status == "done":
+            avatar.status = "ready"
+        elif job.problem is not None and job.problem.type == NoFaceError.__name__:
+            avatar.status = "needs_points"
+        elif (self._store.folder(AvatarRecord, avatar.id) / BUNDLE).is_dir():
+            avatar.status = "ready"
+        else:
+            avatar.status = "uploaded" if job.status == "cancelled" else "failed"
+        self._store.put(avatar)
+
+    def _tell(self, job: JobRecord) -> None:
+        for watcher in self._watchers.get(job.id, ()):
+            watcher.put_nowait(job.model_copy())
+
+
+def source_path(folder: Path, suffix: str) -> Path:
+    """Where an upload lies in its folder."""
+    return folder / f"source{suffix}"
+
+
+def job_info(job: JobRecord) -> JobInfo:
+    """A job as the outside sees it."""
+    return JobInfo.model_validate(job.model_dump(include=set(JobInfo.model_fields), mode="python"))

@@ -1,0 +1,1 @@
+"""Live sessions: one session, any number of ways in and out."""

@@ -1,0 +1,274 @@
+"""The live sessions there are, and what flows through each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from masktalk.avatar import Avatar
+from masktalk.engines import make_engine
+from masktalk.errors import MasktalkError
+from masktalk.server.failures import Refusal, problem_of
+from masktalk.server.messages import LiveInfo, Problem
+from masktalk.server.metrics import Metrics
+from masktalk.server.options import Limits
+from masktalk.server.store import new_id
+from masktalk.session import Moment, Session, SessionOptions
+
+logger = logging.getLogger(__name__)
+
+AUDIO_RATE = 48_000
+#: Moments a slow viewer may lag behind before it loses some.
+_LAG = 12
+#: Seconds of an uploaded speech that are queued ahead.
+_AHEAD = 2.0
+
+
+class Viewer:
+    """One connection's view of a session: moments, newest kept when it is slow."""
+
+    def __init__(self) -> None:
+        self._moments: asyncio.Queue[Moment | None] = asyncio.Queue()
+
+    def show(self, moment: Moment) -> None:
+        """Pass a moment on; the oldest goes when too many wait."""
+        if self._moments.qsize() >= _LAG:
+            self._moments.get_nowait()
+        self._moments.put_nowait(moment)
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        self._moments.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[Moment]:
+        while (moment := await self._moments.get()) is not None:
+            yield moment
+
+
+class LiveSession:
+    """A session on the server: pumped by a task of its own, seen by viewers.
+
+    Args:
+        avatar_id: Whose it is.
+        avatar: Opened for this session alone.
+        fps: Frames per second; None for the avatar's own.
+        limits: How much may wait, how long it may idle.
+        metrics: Told of every moment.
+    """
+
+    def __init__(
+        self, avatar_id: str, avatar: Avatar, fps: float | None, limits: Limits, metrics: Metrics
+    ) -> None:
+        self.id, self.avatar_id = new_id(), avatar_id
+        self._avatar, self._limits, self._metrics = avatar, limits, metrics
+        rate = None if fps is None else Fraction(fps).limit_denominator(1001)
+        options = SessionOptions(
+            rate=rate, audio_rate=AUDIO_RATE, queue=limits.session_queue_seconds
+        )
+        self.session = Session(avatar, make_engine("warp"), options)
+        self.problem: Problem | None = None
+        self._viewers: set[Viewer] = set()
+        self._last_seen = time.monotonic()
+        self._feed: asyncio.Task[None] | None = None
+        self._pump: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Warm up and begin."""
+        await self.session.start()
+        self._pump = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """End it; viewers are told."""
+        if self._feed is not None:
+            self._feed.cancel()
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+        await self.session.close()
+        self._avatar.close()
+        for viewer in self._viewers:
+            viewer.end()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._pump is not None and self._pump.done()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody has been connected for too long."""
+        if self._viewers:
+            return False
+        return time.monotonic() - self._last_seen > self._limits.session_idle_seconds
+
+    @contextmanager
+    def viewer(self) -> Iterator[Viewer]:
+        """Look at it.
+
+        Raises:
+            Refusal: 429, too many do.
+        """
+        if len(self._viewers) >= self._limits.viewers:
+            raise Refusal(429, "viewers", "too many connections to this session")
+        viewer = Viewer()
+        self._viewers.add(viewer)
+        try:
+            yield viewer
+        finally:
+            self._viewers.discard(viewer)
+            self._last_seen = time.monotonic()
+
+    def play(self, samples: Path, rate: int) -> None:
+        """Say a decoded speech after what waits, without holding all of it in the queue."""
+        before, self._feed = self._feed, None
+        self._feed = asyncio.create_task(self._feed_from(samples, rate, before))
+
+    def interrupt(self) -> None:
+        """Be silent now."""
+        if self._feed is not None:
+            self._feed.cancel()
+            self._feed = None
+        self.session.interrupt()
+
+    def info(self) -> LiveInfo:
+        """How it is doing."""
+        session, stats = self.session, self.session.stats
+        return LiveInfo(
+            id=self.id,
+            avatar=self.avatar_id,
+            width=self._avatar.width,
+            height=self._avatar.height,
+            fps=float(session.rate),
+            audio_rate=AUDIO_RATE,
+            speaking=session.speaking,
+            queued_seconds=round(session.queued, 3),
+            frames=stats.frames,
+            dropped=stats.dropped,
+            late_audio=stats.late_audio,
+            viewers=len(self._viewers),
+        )
+
+    async def _feed_from(self, path: Path, rate: int, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(before)
+        samples = np.load(path, allow_pickle=False)
+        step = rate // 2
+        for start in range(0, len(samples), step):
+            while self.session.queued > _AHEAD:
+                await asyncio.sleep(0.1)
+            self.session.push_audio(samples[start : start + step], rate)
+        self.session.flush()
+
+    async def _run(self) -> None:
+        late = 0
+        try:
+            async for moment in self.session:
+                for viewer in self._viewers:
+                    viewer.show(moment)
+                self._measure(moment, self.session.stats.late_audio - late)
+                late = self.session.stats.late_audio
+        except MasktalkError as error:
+            self.problem = problem_of(error)
+            logger.warning("session failed", extra={"session": self.id, "problem": str(error)})
+        finally:
+            for viewer in self._viewers:
+                viewer.end()
+
+    def _measure(self, moment: Moment, late: int) -> None:
+        metrics = self._metrics
+        (metrics.dropped if moment.frame is None else metrics.frames).inc()
+        metrics.late.inc(late)
+        metrics.lateness.observe(moment.lateness)
+        if moment.onset is not None:
+            metrics.onset.observe(time.monotonic() - moment.onset)
+
+
+class Hub:
+    """All live sessions.
+
+    Args:
+        limits: How many there may be.
+        metrics: Told how many there are.
+    """
+
+    def __init__(self, limits: Limits, metrics: Metrics) -> None:
+        self._limits, self._metrics = limits, metrics
+        self._sessions: dict[str, LiveSession] = {}
+        self._opening = 0
+        self._janitor: asyncio.Task[None] | None = None
+        self.closing = False
+
+    async def start(self) -> None:
+        """Begin to tidy up after those who left."""
+        self._janitor = asyncio.create_task(self._tidy())
+
+    async def stop(self) -> None:
+        """Tell and end every session."""
+        self.closing = True
+        if self._janitor is not None:
+            self._janitor.cancel()
+        await asyncio.gather(*(self.close(id) for id in list(self._sessions)))
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[LiveSession]:
+        return iter(list(self._sessions.values()))
+
+    async def open(self, avatar_id: str, folder: Path, fps: float | None) -> LiveSession:
+        """Let an avatar go live.
+
+        Raises:
+            Refusal: 429, too many are.
+        """
+        if len(self._sessions) + self._opening >= self._limits.sessions or self.closing:
+            raise Refusal(
+                429, "sessions", f"{self._limits.sessions} are live already", "close one first"
+            )
+        self._opening += 1
+        try:
+            avatar = await asyncio.to_thread(Avatar, folder)
+            live = LiveSession(avatar_id, avatar, fps, self._limits, self._metrics)
+            await live.start()
+        finally:
+            self._opening -= 1
+        self._sessions[live.id] = live
+        self._metrics.sessions.set(len(self._sessions))
+        logger.info("session opened", extra={"session": live.id, "avatar": avatar_id})
+        return live
+
+    def get(self, id: str) -> LiveSession:
+        """The session of that id.
+
+        Raises:
+            Refusal: 404, there is none.
+        """
+        if id not in self._sessions:
+            raise Refusal(404, f"session {id[:32]}", "there is none of that id")
+        return self._sessions[id]
+
+    async def close(self, id: str) -> None:
+        """End a session, if it is there."""
+        live = self._sessions.pop(id, None)
+        if live is None:
+            return
+        self._metrics.sessions.set(len(self._sessions))
+        await live.close()
+        counts = live.info().model_dump(include={"frames", "dropped", "late_audio"})
+        logger.info("session closed", extra={"session": id, **counts})
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            for live in self:
+                if live.abandoned or live.done:
+                    await self.close(live.id)

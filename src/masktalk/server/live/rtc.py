@@ -1,0 +1,187 @@
+"""WebRTC: a session's moments as a video and a sound track, a microphone as speech."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
+from av.audio.resampler import AudioResampler
+
+from masktalk.errors import MasktalkError
+from masktalk.server.failures import Refusal
+from masktalk.server.live.hub import AUDIO_RATE, LiveSession, Viewer
+from masktalk.server.messages import SessionDescription
+from masktalk.types import Frame
+
+logger = logging.getLogger(__name__)
+
+_VIDEO_CLOCK = Fraction(1, 90_000)
+_PACKET = AUDIO_RATE // 50
+#: Frames and packets a track holds for a network that does not take them.
+_FRAMES, _PACKETS = 3, 25
+#: Seconds a microphone may run ahead of what is heard before some of it is left out.
+_MICROPHONE_AHEAD = 0.4
+
+
+class FrameTrack(VideoStreamTrack):
+    """The newest frames of a session."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frames: asyncio.Queue[Frame] = asyncio.Queue(_FRAMES)
+
+    def show(self, frame: Frame) -> None:
+        """Put a frame in; the oldest goes when the network is slow."""
+        if self._frames.full():
+            self._frames.get_nowait()
+        self._frames.put_nowait(frame)
+
+    async def recv(self) -> av.VideoFrame:
+        """The next frame, when there is one."""
+        frame = await self._frames.get()
+        pixels = np.ascontiguousarray(_even(frame.pixels[..., :3]))
+        picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        picture.pts = int(frame.time / _VIDEO_CLOCK)
+        picture.time_base = _VIDEO_CLOCK
+        return picture
+
+
+class SoundTrack(AudioStreamTrack):
+    """The sound of a session in packets of 20 ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._packets: asyncio.Queue[Any] = asyncio.Queue(_PACKETS)
+        self._rest = np.zeros(0, np.int16)
+        self._sent = 0
+
+    def play(self, samples: np.ndarray[Any, Any]) -> None:
+        """Put sound in, float32 in [-1, 1]."""
+        self._rest = np.concatenate([self._rest, np.rint(samples * 32767).astype(np.int16)])
+        while len(self._rest) >= _PACKET:
+            if self._packets.full():
+                self._packets.get_nowait()
+            packet, self._rest = self._rest[:_PACKET], self._rest[_PACKET:]
+            self._packets.put_nowait((self._sent, packet))
+            self._sent += _PACKET
+
+    async def recv(self) -> av.AudioFrame:
+        """The next packet, when there is one."""
+        pts, packet = await self._packets.get()
+        sound = av.AudioFrame.from_ndarray(packet[None, :], format="s16", layout="mono")
+        sound.sample_rate = AUDIO_RATE
+        sound.pts = pts
+        sound.time_base = Fraction(1, AUDIO_RATE)
+        return sound
+
+
+class Peer:
+    """One browser's connection to a session.
+
+    Args:
+        live: What it sees and hears.
+    """
+
+    def __init__(self, live: LiveSession) -> None:
+        self._live = live
+        self._connection = RTCPeerConnection()
+        self._video, self._sound = FrameTrack(), SoundTrack()
+        self._tasks: deque[asyncio.Task[None]] = deque()
+        self._closed = False
+        self._when_closed: list[Callable[[], None]] = []
+
+    async def answer(self, offer: SessionDescription) -> SessionDescription:
+        """Take an offer, give the answer.
+
+        Raises:
+            Refusal: 422, it is no usable offer.
+        """
+        connection = self._connection
+        connection.add_listener("track", self._on_track)
+        connection.add_listener("connectionstatechange", self._on_state)
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, offer.type))
+            for transceiver in connection.getTransceivers():
+                track = self._video if transceiver.kind == "video" else self._sound
+                connection.addTrack(track)
+            answer = await connection.createAnswer()
+            await connection.setLocalDescription(answer)
+        except (ValueError, KeyError, IndexError, AttributeError, AssertionError) as error:
+            await self.close()
+            raise Refusal(422, "offer", f"cannot be used ({error})") from error
+        except Exception:
+            await self.close()
+            raise
+        self._tasks.append(asyncio.create_task(self._send()))
+        local = connection.localDescription
+        return SessionDescription(sdp=local.sdp, type="answer")
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._closed:
+            return
+        self._closed = True
+        for told in self._when_closed:
+            told()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        await self._connection.close()
+
+    def on_closed(self, told: Callable[[], None]) -> None:
+        """Be told once when it hangs up."""
+        self._when_closed.append(told)
+
+    async def _send(self) -> None:
+        with self._live.viewer() as viewer:
+            await self._pass_on(viewer)
+        await self.close()
+
+    async def _pass_on(self, viewer: Viewer) -> None:
+        async for moment in viewer:
+            if self._connection.connectionState != "connected":
+                continue
+            self._sound.play(moment.audio.samples)
+            if moment.frame is not None:
+                self._video.show(moment.frame)
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        if track.kind == "audio":
+            self._tasks.append(asyncio.create_task(self._listen(track)))
+
+    async def _listen(self, track: MediaStreamTrack) -> None:
+        """A microphone speaks through the avatar."""
+        mono = AudioResampler(format="s16", layout="mono", rate=AUDIO_RATE)
+        session = self._live.session
+        try:
+            while True:
+                sound = await track.recv()
+                if session.queued > _MICROPHONE_AHEAD:
+                    continue
+                assert isinstance(sound, av.AudioFrame)
+                for part in mono.resample(sound):
+                    session.push_audio(part.to_ndarray()[0], AUDIO_RATE)
+        except MediaStreamError:
+            session.flush()
+        except MasktalkError as error:
+            logger.warning("microphone refused: %s", error)
+
+    async def _on_state(self) -> None:
+        state = self._connection.connectionState
+        logger.info("webrtc", extra={"session": self._live.id, "state": state})
+        if state in ("failed", "closed"):
+            await self.close()
+
+
+def _even(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Without the odd last row or column that 4:2:0 video cannot have."""
+    height, width = pixels.shape[:2]
+    return pixels[: height - height % 2, : width - width % 2]

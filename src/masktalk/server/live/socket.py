@@ -1,0 +1,167 @@
+"""The WebSocket of a session: control and speech in, events out, frames where asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+from fastapi import WebSocket, WebSocketDisconnect
+from PIL import Image
+from pydantic import TypeAdapter, ValidationError
+
+from masktalk.errors import MasktalkError
+from masktalk.server.failures import problem_of
+from masktalk.server.live.hub import LiveSession
+from masktalk.server.messages import (
+    AudioFormat,
+    Close,
+    Control,
+    Flush,
+    Interrupt,
+    Play,
+    Problem,
+    Say,
+    Watch,
+)
+from masktalk.session import Moment
+from masktalk.types import Frame
+
+logger = logging.getLogger(__name__)
+
+CONTROLS: TypeAdapter[Any] = TypeAdapter(Control)
+
+#: First byte of a binary message to the viewer; then the time as a float64, little-endian.
+FRAME, SOUND = 1, 2
+_HEADER = struct.Struct("<Bd")
+_STATE_EVERY = 0.5
+_TYPES: dict[str, np.dtype[Any]] = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
+
+Speaker = Callable[[Say | Play], Awaitable[None]]
+
+
+class Wire:
+    """One WebSocket.
+
+    Args:
+        socket: Accepted already.
+        live: The session.
+        speak: Turns say and play into speech.
+        most_bytes: Size of a message.
+    """
+
+    def __init__(
+        self, socket: WebSocket, live: LiveSession, speak: Speaker, most_bytes: int
+    ) -> None:
+        self._socket, self._live, self._speak = socket, live, speak
+        self._most_bytes = most_bytes
+        self._format: AudioFormat | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._sending = asyncio.Lock()
+
+    async def run(self) -> bool:
+        """Serve it until it closes; True when the session shall end, too."""
+        with self._live.viewer() as viewer:
+            states = asyncio.create_task(self._tell_state())
+            drain = asyncio.create_task(_drain(viewer, self._socket))
+            try:
+                return await self._listen()
+            except WebSocketDisconnect:
+                return False
+            finally:
+                for task in (states, drain, self._watch):
+                    if task is not None:
+                        task.cancel()
+
+    async def _listen(self) -> bool:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return False
+            try:
+                if message.get("bytes") is not None:
+                    self._hear(message["bytes"])
+                elif await self._obey(message.get("text") or ""):
+                    return True
+            except MasktalkError as error:
+                await self._complain(problem_of(error))
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"])
+                text = f"{where}: {first['msg']}"
+                await self._complain(Problem(type="ValidationError", message=text))
+
+    async def _obey(self, text: str) -> bool:
+        control = CONTROLS.validate_json(text[: self._most_bytes])
+        if isinstance(control, Close):
+            return True
+        if isinstance(control, AudioFormat):
+            self._format = control
+        elif isinstance(control, Flush):
+            self._live.session.flush()
+        elif isinstance(control, Interrupt):
+            self._live.interrupt()
+        elif isinstance(control, Watch):
+            if self._watch is not None:
+                self._watch.cancel()
+            self._watch = asyncio.create_task(self._show(control.fps))
+        else:
+            await self._speak(control)
+        return False
+
+    def _hear(self, data: bytes) -> None:
+        format = self._format or AudioFormat(type="format", encoding="pcm16", rate=16_000)
+        kind = _TYPES[format.encoding]
+        whole = len(data) // kind.itemsize * kind.itemsize
+        self._live.session.push_audio(np.frombuffer(data[:whole], kind), format.rate)
+
+    async def _complain(self, problem: Problem) -> None:
+        async with self._sending:
+            await self._socket.send_json({"type": "error", "error": problem.model_dump()})
+
+    async def _tell_state(self) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            while not self._live.done:
+                state = {"type": "state", **self._live.info().model_dump()}
+                async with self._sending:
+                    await self._socket.send_json(state)
+                await asyncio.sleep(_STATE_EVERY)
+
+    async def _show(self, fps: float) -> None:
+        """Frames and sound over this socket; a slow one loses frames, never sound."""
+        due = 0.0
+        with self._live.viewer() as viewer, contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            async for moment in viewer:
+                await self._send(SOUND, moment, _pcm16(moment))
+                if moment.frame is not None and float(moment.time) >= due:
+                    due = max(due + 1 / fps, float(moment.time))
+                    picture = await asyncio.to_thread(_webp, moment.frame)
+                    await self._send(FRAME, moment, picture)
+
+    async def _send(self, kind: int, moment: Moment, body: bytes) -> None:
+        async with self._sending:
+            await self._socket.send_bytes(_HEADER.pack(kind, float(moment.time)) + body)
+
+
+async def _drain(viewer: Any, socket: WebSocket) -> None:
+    """Look on; when the session ends, tell whoever is connected."""
+    async for _ in viewer:
+        pass
+    with contextlib.suppress(RuntimeError):
+        await socket.send_json({"type": "ended"})
+        await socket.close(1001)
+
+
+def _pcm16(moment: Moment) -> bytes:
+    return bytes(np.rint(moment.audio.samples * 32767).astype("<i2").tobytes())
+
+
+def _webp(frame: Frame) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(frame.pixels).save(stream, "WEBP", quality=78, method=0)
+    return stream.getvalue()

@@ -1,0 +1,218 @@
+"""Everything that crosses the wire, typed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from masktalk.faces.points import RigPoints
+
+Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+Text = Annotated[str, Field(min_length=1, max_length=10_000)]
+MouthChoice = Literal["auto", "open", "cloth", "draw"]
+AvatarStatus = Literal["uploaded", "preparing", "ready", "needs_points", "failed"]
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class Message(BaseModel):
+    """Base of all: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Message):
+    """What went wrong, in one line and in parts."""
+
+    type: str
+    message: str
+    remedy: str = ""
+
+
+class ProblemReply(Message):
+    """The body of every reply that is no success."""
+
+    error: Problem
+
+
+class AvatarInfo(Message):
+    """One avatar. ``needs_points``: no face was found, place its points by hand."""
+
+    id: Id
+    name: Name
+    status: AvatarStatus
+    kind: Literal["picture", "video", "folder"]
+    width: int
+    height: int
+    seconds: float
+    mouth: MouthChoice
+    created: float
+    job: Id | None = None
+    problem: Problem | None = None
+
+
+class AvatarRename(Message):
+    """A new name."""
+
+    name: Name
+
+
+class Rig(Message):
+    """Where the face is. ``points`` in pixels of the source; ``mesh`` 478 x, y or nothing.
+
+    ``mouth`` says what the mouth is: ``auto`` decides by what covers it.
+    """
+
+    width: int
+    height: int
+    points: RigPoints
+    by_hand: bool
+    mouth: MouthChoice
+    mesh: list[tuple[float, float]] | None = None
+
+
+class RigUpdate(Message):
+    """Points placed by hand; None goes back to finding the face. Prepare again after."""
+
+    points: RigPoints | None = None
+    mouth: MouthChoice = "auto"
+
+
+class JobInfo(Message):
+    """A prepare or a render. ``done`` of ``total`` steps of ``stage``."""
+
+    id: Id
+    kind: Literal["prepare", "render"]
+    avatar: Id
+    status: JobStatus
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    created: float
+    problem: Problem | None = None
+
+
+class SpeechInfo(Message):
+    """Speech that was uploaded or synthesised."""
+
+    id: Id
+    name: Name
+    seconds: float
+
+
+class SayRequest(Message):
+    """Text to be spoken by espeak-ng."""
+
+    text: Text
+    voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_-]{0,31}$")] = "en"
+
+
+class RenderRequest(Message):
+    """An avatar and speech become a file."""
+
+    avatar: Id
+    speech: Id
+    fps: Annotated[float, Field(ge=1, le=60)] | None = None
+    crf: Annotated[int, Field(ge=0, le=51)] | None = None
+    preview: Annotated[float, Field(gt=0, le=3600)] | None = None
+
+
+class LiveRequest(Message):
+    """An avatar goes live."""
+
+    avatar: Id
+    fps: Annotated[float, Field(ge=1, le=60)] | None = None
+
+
+class LiveInfo(Message):
+    """A live session."""
+
+    id: Id
+    avatar: Id
+    width: int
+    height: int
+    fps: float
+    audio_rate: int
+    speaking: bool
+    queued_seconds: float
+    frames: int
+    dropped: int
+    late_audio: int
+    viewers: int
+
+
+class SessionDescription(Message):
+    """WebRTC's offer or answer."""
+
+    sdp: Annotated[str, Field(max_length=200_000)]
+    type: Literal["offer", "answer"]
+
+
+class Say(Message):
+    """Speak a text (espeak-ng)."""
+
+    type: Literal["say"]
+    text: Text
+    voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_-]{0,31}$")] = "en"
+
+
+class Play(Message):
+    """Speak an uploaded speech."""
+
+    type: Literal["play"]
+    speech: Id
+
+
+class AudioFormat(Message):
+    """How the binary messages that follow are to be read: little-endian mono samples."""
+
+    type: Literal["format"]
+    encoding: Literal["pcm16", "float32"]
+    rate: Annotated[int, Field(ge=8000, le=192_000)]
+
+
+class Flush(Message):
+    """What was sent so far is a whole utterance."""
+
+    type: Literal["flush"]
+
+
+class Interrupt(Message):
+    """Be silent now."""
+
+    type: Literal["interrupt"]
+
+
+class Watch(Message):
+    """Send frames and sound over this WebSocket, where WebRTC cannot pass."""
+
+    type: Literal["watch"]
+    fps: Annotated[float, Field(ge=1, le=30)] = 15
+
+
+class Close(Message):
+    """End the session."""
+
+    type: Literal["close"]
+
+
+Control = Annotated[
+    Say | Play | AudioFormat | Flush | Interrupt | Watch | Close, Field(discriminator="type")
+]
+
+
+class ControlRequest(Message):
+    """One control message by HTTP."""
+
+    control: Annotated[Say | Play | Flush | Interrupt | Close, Field(discriminator="type")]
+
+
+class Health(Message):
+    """The server is well."""
+
+    status: Literal["ok"]
+    version: str
+    sessions: int
+    jobs_waiting: int
+    say: bool

@@ -1,0 +1,111 @@
+"""Live sessions: opened, spoken to, seen over WebRTC or WebSocket, closed."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response, WebSocket
+
+from masktalk.errors import MasktalkError
+from masktalk.server.failures import Refusal, problem_of
+from masktalk.server.jobs import BUNDLE
+from masktalk.server.live.hub import AUDIO_RATE, LiveSession
+from masktalk.server.live.rtc import Peer
+from masktalk.server.live.socket import Wire
+from masktalk.server.messages import (
+    ControlRequest,
+    Flush,
+    Interrupt,
+    LiveInfo,
+    LiveRequest,
+    Play,
+    Say,
+    SessionDescription,
+)
+from masktalk.server.routes.speech import samples_of, synthesise
+from masktalk.server.services import IdPath, Served, Services
+from masktalk.server.store import AvatarRecord
+
+router = APIRouter(prefix="/api/live", tags=["live"])
+
+
+@router.get("")
+async def list_sessions(served: Served) -> list[LiveInfo]:
+    """Every live session."""
+    return [live.info() for live in served.hub]
+
+
+@router.post("", status_code=201)
+async def open_session(wish: LiveRequest, served: Served) -> LiveInfo:
+    """Let a prepared avatar go live. Connect soon; an abandoned session ends by itself."""
+    avatar = served.store.get(AvatarRecord, wish.avatar)
+    if avatar.status != "ready":
+        raise Refusal(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
+    folder = served.store.folder(AvatarRecord, avatar.id) / BUNDLE
+    return (await served.hub.open(avatar.id, folder, wish.fps)).info()
+
+
+@router.get("/{id}")
+async def read_session(id: IdPath, served: Served) -> LiveInfo:
+    """How a session is doing."""
+    return served.hub.get(id).info()
+
+
+@router.delete("/{id}", status_code=204)
+async def close_session(id: IdPath, served: Served) -> Response:
+    """End a session."""
+    served.hub.get(id)
+    await served.hub.close(id)
+    return Response(status_code=204)
+
+
+@router.post("/{id}/offer")
+async def offer(id: IdPath, description: SessionDescription, served: Served) -> SessionDescription:
+    """WebRTC: an offer in (video and audio, the browser's microphone if it likes), the
+    answer out, candidates included."""
+    live = served.hub.get(id)
+    if description.type != "offer":
+        raise Refusal(422, "description", "is no offer")
+    peer = Peer(live)
+    served.peers.add(peer)
+    peer.on_closed(lambda: served.peers.discard(peer))
+    return await peer.answer(description)
+
+
+@router.post("/{id}/control")
+async def control(id: IdPath, request: ControlRequest, served: Served) -> LiveInfo:
+    """Say, play, flush, interrupt or close, without a WebSocket."""
+    live, wish = served.hub.get(id), request.control
+    if isinstance(wish, Say | Play):
+        await _speak(served, live, wish)
+    elif isinstance(wish, Flush):
+        live.session.flush()
+    elif isinstance(wish, Interrupt):
+        live.interrupt()
+    else:
+        await served.hub.close(id)
+    return live.info()
+
+
+@router.websocket("/{id}/socket")
+async def socket(websocket: WebSocket, id: str, served: Served) -> None:
+    """Control messages as JSON, speech as binary; states, errors and frames back."""
+    await websocket.accept()
+    try:
+        live = served.hub.get(id)
+
+        async def speak(wish: Say | Play) -> None:
+            await _speak(served, live, wish)
+
+        most = served.options.limits.message_bytes
+        if await Wire(websocket, live, speak, most).run():
+            await served.hub.close(id)
+    except MasktalkError as error:
+        await websocket.send_json({"type": "error", "error": problem_of(error).model_dump()})
+        await websocket.close(1008)
+
+
+async def _speak(served: Services, live: LiveSession, wish: Say | Play) -> None:
+    if isinstance(wish, Play):
+        live.play(samples_of(served, wish.speech), AUDIO_RATE)
+        return
+    speech = await synthesise(served, wish.text, wish.voice)
+    live.play(samples_of(served, speech.id), AUDIO_RATE)

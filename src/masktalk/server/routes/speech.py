@@ -1,0 +1,125 @@
+"""Speech to render or to say live: uploaded, or synthesised from text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from masktalk.server.failures import Refusal
+from masktalk.server.jobs import source_path
+from masktalk.server.live.hub import AUDIO_RATE
+from masktalk.server.messages import SayRequest, SpeechInfo
+from masktalk.server.sandbox import TaskFailed, run_task
+from masktalk.server.say import say
+from masktalk.server.services import IdPath, Served, Services
+from masktalk.server.store import JobRecord, SpeechRecord, new_id
+from masktalk.server.tasks import Finished, Hear
+from masktalk.server.uploads import RAW_BODY, clean_name, receive
+
+router = APIRouter(prefix="/api/speech", tags=["speech"])
+
+SAMPLES = "samples.npy"
+
+
+@router.post("", status_code=201, openapi_extra=RAW_BODY)
+async def upload_speech(
+    request: Request, served: Served, name: Annotated[str, Query(max_length=200)] = "speech"
+) -> SpeechInfo:
+    """Upload speech (any sound, or a video with sound) as the request's body."""
+    id = new_id()
+    folder = served.store.make_folder(SpeechRecord, id)
+    try:
+        suffix = await receive(request, folder)
+        return await _keep(served, id, suffix, clean_name(name))
+    finally:
+        if served.store.find(SpeechRecord, id) is None:
+            served.store.drop(SpeechRecord, id)
+
+
+@router.post("/say", status_code=201)
+async def say_text(words: SayRequest, served: Served) -> SpeechInfo:
+    """Turn text into speech with espeak-ng."""
+    return await synthesise(served, words.text, words.voice)
+
+
+@router.get("/{id}", response_class=FileResponse)
+async def read_speech(id: IdPath, served: Served) -> FileResponse:
+    """The speech as it came."""
+    speech = served.store.get(SpeechRecord, id)
+    path = source_path(served.store.folder(SpeechRecord, id), speech.suffix)
+    return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+
+
+@router.delete("/{id}", status_code=204)
+async def delete_speech(id: IdPath, served: Served) -> Response:
+    """Forget it."""
+    served.store.get(SpeechRecord, id)
+    if id in _in_use(served):
+        raise Refusal(409, "speech", "a render needs it still", "cancel the render first")
+    served.store.drop(SpeechRecord, id)
+    return Response(status_code=204)
+
+
+async def synthesise(served: Services, text: str, voice: str) -> SpeechInfo:
+    """Text as kept speech.
+
+    Raises:
+        MissingExtraError: espeak-ng is not installed.
+        Refusal: The text is too long, or the voice unknown.
+    """
+    limits = served.options.limits
+    if len(text) > limits.text_characters:
+        raise Refusal(422, "text", f"is longer than {limits.text_characters} characters")
+    sound = await say(text, voice, limits.upload_bytes)
+    id = new_id()
+    folder = served.store.make_folder(SpeechRecord, id)
+    source_path(folder, ".wav").write_bytes(sound)
+    try:
+        return await _keep(served, id, ".wav", clean_name(text))
+    finally:
+        if served.store.find(SpeechRecord, id) is None:
+            served.store.drop(SpeechRecord, id)
+
+
+def samples_of(served: Services, id: str) -> Path:
+    """Where the decoded samples of a speech lie.
+
+    Raises:
+        Refusal: 404, there is no such speech.
+    """
+    served.store.get(SpeechRecord, id)
+    return served.store.folder(SpeechRecord, id) / SAMPLES
+
+
+async def _keep(served: Services, id: str, suffix: str, name: str) -> SpeechInfo:
+    limits, folder = served.options.limits, served.store.folder(SpeechRecord, id)
+    hear = Hear(
+        source=source_path(folder, suffix),
+        samples=folder / SAMPLES,
+        rate=AUDIO_RATE,
+        seconds=limits.speech_seconds,
+    )
+    try:
+        heard = await run_task(hear, limits, limits.probe_seconds)
+    except TaskFailed as failure:
+        raise failure.as_refusal() from failure
+    assert isinstance(heard, Finished)
+    speech = SpeechRecord(id=id, name=name, seconds=heard.seconds, suffix=suffix)
+    served.store.put(speech)
+    _forget_oldest(served, keep=id)
+    return SpeechInfo(id=id, name=name, seconds=heard.seconds)
+
+
+def _forget_oldest(served: Services, keep: str) -> None:
+    kept, used = served.store.all(SpeechRecord), _in_use(served) | {keep}
+    for speech in kept[: max(len(kept) - served.options.limits.speeches, 0)]:
+        if speech.id not in used:
+            served.store.drop(SpeechRecord, speech.id)
+
+
+def _in_use(served: Services) -> set[str | None]:
+    waiting = ("queued", "running")
+    return {job.speech for job in served.store.all(JobRecord) if job.status in waiting}

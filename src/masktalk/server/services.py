@@ -1,0 +1,37 @@
+"""What every route works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Path
+from starlette.requests import HTTPConnection
+
+from masktalk.server.jobs import Jobs
+from masktalk.server.live.hub import Hub
+from masktalk.server.metrics import Metrics
+from masktalk.server.options import ServerOptions
+from masktalk.server.store import Store
+
+
+@dataclass
+class Services:
+    """One of each, made with the application."""
+
+    options: ServerOptions
+    store: Store
+    jobs: Jobs
+    hub: Hub
+    metrics: Metrics
+    peers: set[Any] = field(default_factory=set)
+
+
+def services(connection: HTTPConnection) -> Services:
+    """The services of the application that a request came to."""
+    found: Services = connection.app.state.services
+    return found
+
+
+Served = Annotated[Services, Depends(services)]
+IdPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]

@@ -1,0 +1,191 @@
+"""What the server remembers: records in SQLite, files in folders named by id."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import TypeVar
+
+from pydantic import BaseModel, Field
+
+from masktalk.server.failures import Refusal
+from masktalk.server.messages import AvatarStatus, JobStatus, MouthChoice, Problem
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    kind TEXT NOT NULL, id TEXT NOT NULL, created REAL NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+);
+CREATE INDEX IF NOT EXISTS by_age ON records (kind, created);
+"""
+
+
+def new_id() -> str:
+    """A name for something, that nobody outside chose."""
+    return uuid.uuid4().hex
+
+
+class Record(BaseModel):
+    """Something kept."""
+
+    id: str = Field(default_factory=new_id)
+    created: float = Field(default_factory=time.time)
+
+
+class AvatarRecord(Record):
+    """An avatar, from upload to ready.
+
+    Attributes:
+        suffix: Of the stored source; from a fixed list, never the caller's.
+    """
+
+    name: str
+    status: AvatarStatus = "uploaded"
+    kind: str
+    suffix: str
+    width: int
+    height: int
+    seconds: float
+    mouth: MouthChoice = "auto"
+    job: str | None = None
+    problem: Problem | None = None
+
+
+class JobRecord(Record):
+    """A prepare or a render, from queued to done.
+
+    Attributes:
+        render: What to render; None for a prepare.
+        attempts: How often it was begun.
+    """
+
+    kind: str
+    avatar: str
+    speech: str | None = None
+    fps: float | None = None
+    crf: int | None = None
+    preview: float | None = None
+    status: JobStatus = "queued"
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    attempts: int = 0
+    problem: Problem | None = None
+
+
+class SpeechRecord(Record):
+    """Speech, as it came and as samples."""
+
+    name: str
+    seconds: float
+    suffix: str
+
+
+R = TypeVar("R", bound=Record)
+
+_KINDS: dict[type[Record], str] = {
+    AvatarRecord: "avatar",
+    JobRecord: "job",
+    SpeechRecord: "speech",
+}
+
+
+class Store:
+    """Records and their folders under one data folder.
+
+    Args:
+        data: The folder; made when missing.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data.resolve()
+        self.data.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(self.data / "masktalk.sqlite", check_same_thread=False)
+        with self._writing() as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.executescript(_SCHEMA)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._database:
+            yield self._database
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def put(self, record: Record) -> None:
+        """Keep a record, new or changed."""
+        row = (_KINDS[type(record)], record.id, record.created, record.model_dump_json())
+        with self._writing() as database:
+            database.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", row)
+
+    def find(self, kind: type[R], id: str) -> R | None:
+        """The record of that id, or None."""
+        query = "SELECT body FROM records WHERE kind = ? AND id = ?"
+        with self._lock:
+            row = self._database.execute(query, (_KINDS[kind], id)).fetchone()
+        return None if row is None else kind.model_validate_json(row[0])
+
+    def get(self, kind: type[R], id: str) -> R:
+        """The record of that id.
+
+        Raises:
+            Refusal: 404, there is none.
+        """
+        record = self.find(kind, id)
+        if record is None:
+            raise Refusal(404, f"{_KINDS[kind]} {id[:32]}", "there is none of that id")
+        return record
+
+    def all(self, kind: type[R]) -> list[R]:
+        """Every record of a kind, oldest first."""
+        query = "SELECT body FROM records WHERE kind = ? ORDER BY created, id"
+        with self._lock:
+            rows = self._database.execute(query, (_KINDS[kind],)).fetchall()
+        return [kind.model_validate_json(row[0]) for row in rows]
+
+    def count(self, kind: type[Record]) -> int:
+        """How many records of a kind there are."""
+        query = "SELECT count(*) FROM records WHERE kind = ?"
+        with self._lock:
+            return int(self._database.execute(query, (_KINDS[kind],)).fetchone()[0])
+
+    def drop(self, kind: type[Record], id: str) -> None:
+        """Forget a record and its folder."""
+        with self._writing() as database:
+            database.execute("DELETE FROM records WHERE kind = ? AND id = ?", (_KINDS[kind], id))
+        rmtree(self.folder(kind, id), ignore_errors=True)
+
+    def folder(self, kind: type[Record], id: str) -> Path:
+        """Where the files of a record lie."""
+        if len(id) != 32 or not set(id) <= set("0123456789abcdef"):
+            raise Refusal(404, _KINDS[kind], "that is no id")
+        return self.data / f"{_KINDS[kind]}s" / id
+
+    def make_folder(self, kind: type[Record], id: str) -> Path:
+        """The same, made when missing."""
+        folder = self.folder(kind, id)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def sweep(self) -> None:
+        """After a crash: remove folders without a record and half-made things within."""
+        for kind, name in _KINDS.items():
+            root = self.data / f"{name}s"
+            for folder in root.iterdir() if root.is_dir() else ():
+                if self.find(kind, folder.name) is None:
+                    rmtree(folder, ignore_errors=True)
+                    continue
+                for leftover in folder.glob(".*"):
+                    if leftover.is_dir():
+                        rmtree(leftover, ignore_errors=True)
+                    else:
+                        leftover.unlink(missing_ok=True)

@@ -1,0 +1,161 @@
+"""The process that touches what strangers sent: one task, bounded, then gone.
+
+``python -m masktalk.server.worker`` reads one order as a line of JSON from standard input
+and writes answers as lines of JSON to standard output. When standard input ends, whoever
+gave the order is gone, and so is the worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from masktalk.errors import MasktalkError, MediaError
+from masktalk.server.failures import problem_of
+from masktalk.server.messages import Problem
+from masktalk.server.tasks import Failed, Finished, Found, Hear, Order, Prepare, Probe, Render, Step
+
+_PREVIEW, _THUMBNAIL = 1600, 320
+_SECONDS_BETWEEN_STEPS = 0.1
+
+
+def main() -> None:
+    """Do the task that standard input orders."""
+    order = Order.model_validate_json(sys.stdin.readline())
+    _bound(order)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    answer: BaseModel
+    try:
+        answer = _do(order)
+    except MasktalkError as error:
+        answer = Failed(problem=problem_of(_anonymous(error)))
+    except MemoryError:
+        answer = Failed(problem=Problem(type="MediaError", message="needs too much memory"))
+    _say(answer)
+
+
+def _bound(order: Order) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (order.memory, order.memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_seconds, order.cpu_seconds + 5))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(5)  # live sessions come first
+
+
+def _die_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(3)
+
+
+def _say(answer: BaseModel) -> None:
+    sys.stdout.write(answer.model_dump_json() + "\n")
+    sys.stdout.flush()
+
+
+def _anonymous(error: MasktalkError) -> MasktalkError:
+    """The same error without the server's own paths in it."""
+    subject = Path(error.subject)
+    if not subject.is_absolute():
+        return error
+    name = "the file" if subject.stem == "source" else subject.name
+    return type(error)(name, error.problem.replace(str(subject.parent), ""), error.remedy)
+
+
+def _do(order: Order) -> Found | Finished:
+    task = order.task
+    if isinstance(task, Probe):
+        return _probe(task)
+    if isinstance(task, Hear):
+        return _hear(task)
+    if isinstance(task, Prepare):
+        return _prepare(task)
+    return _render(task)
+
+
+def _probe(task: Probe) -> Found:
+    from PIL import Image
+
+    from masktalk.media import Limits, open_source
+
+    source = open_source(task.source, limits=Limits(max_pixels=task.pixels))
+    seconds = float(source.frame_count / source.rate) if source.rate else 0.0
+    if seconds > task.seconds:
+        raise MediaError(
+            task.source, f"is {seconds:.0f} s long", f"cut it to at most {task.seconds:.0f} s"
+        )
+    first = next(iter(source.frames()))
+    picture = Image.fromarray(first.pixels)
+    if picture.mode == "RGBA":
+        ground = Image.new("RGBA", picture.size, (128, 128, 128, 255))
+        picture = Image.alpha_composite(ground, picture).convert("RGB")
+    for path, size in ((task.preview, _PREVIEW), (task.thumbnail, _THUMBNAIL)):
+        small = picture.copy()
+        small.thumbnail((size, size), Image.Resampling.LANCZOS)
+        small.save(path, "JPEG", quality=88)
+    return Found(source=source.kind, width=source.width, height=source.height, seconds=seconds)
+
+
+def _hear(task: Hear) -> Finished:
+    import numpy as np
+
+    from masktalk.media import stream_audio
+
+    parts = []
+    for block in stream_audio(task.source, task.rate, Fraction(1)):
+        parts.append(np.rint(block.samples * 32767).astype(np.int16))
+        if len(parts) > task.seconds:
+            raise MediaError(task.source, "is too long", f"cut it to at most {task.seconds:.0f} s")
+    samples = np.concatenate(parts)
+    with task.samples.open("wb") as file:
+        np.save(file, samples, allow_pickle=False)
+    return Finished(seconds=len(samples) / task.rate)
+
+
+def _prepare(task: Prepare) -> Finished:
+    from masktalk.engines import make_engine
+    from masktalk.preparation import PrepareOptions, prepare
+
+    options = PrepareOptions(points=task.points, mouth=task.mouth)
+    with prepare(task.source, task.folder, options, _Steps()) as avatar:
+        _say(Step(stage="warming up", done=0, total=1))
+        make_engine("warp").prepare(avatar)
+    return Finished()
+
+
+def _render(task: Render) -> Finished:
+    from masktalk.rendering import RenderOptions, render
+
+    options = RenderOptions(
+        fps=None if task.fps is None else Fraction(task.fps).limit_denominator(1001),
+        crf=task.crf,
+        preview=None if task.preview is None else Fraction(task.preview).limit_denominator(1000),
+        overwrite=True,
+    )
+    render(task.avatar, task.speech, task.output, options, _Steps())
+    return Finished()
+
+
+class _Steps:
+    """Progress, no more often than anybody can see."""
+
+    def __init__(self) -> None:
+        self._last = (0.0, "")
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if stage == self._last[1] and now - self._last[0] < _SECONDS_BETWEEN_STEPS:
+            return
+        self._last = (now, stage)
+        _say(Step(stage=stage, done=done, total=total))
+
+
+if __name__ == "__main__":
+    main()
