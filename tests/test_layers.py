@@ -12,7 +12,7 @@ import masktalk
 PACKAGE = Path(masktalk.__file__).parent
 
 LAYERS = {
-    "__main__": 6,
+    "__main__": 7,
     "types": 0,
     "errors": 0,
     "media": 1,
@@ -27,7 +27,7 @@ LAYERS = {
     "rendering": 4,
     "driver": 4,
     "session": 4,
-    "demo": 5,
+    "demo": 4,
     "server": 5,
     "train": 5,
     "evaluate": 5,
