@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masktalk.media.pacing import STANDARD_RATES, guess_rate, pace
@@ -18,12 +18,14 @@ def timed(times, last=Fraction(1, 25)):
     return [(t, d, i) for i, (t, d) in enumerate(zip(times, durations, strict=True))]
 
 
+@settings(deadline=None, max_examples=60)
 @given(rates, st.integers(1, 300), st.fractions(-10, 1000))
 def test_a_constant_rate_is_left_alone(rate, count, start):
     times = [start + index / rate for index in range(count)]
     assert list(pace(timed(times, 1 / rate), rate)) == list(range(count))
 
 
+@settings(deadline=None, max_examples=60)
 @given(rates, st.integers(2, 300), st.sampled_from(TICKS), st.integers(0, 10**6))
 def test_rounded_timestamps_lose_no_frame(rate, count, tick, start):
     times = [(start + round(index / rate / tick)) * tick for index in range(count)]
@@ -32,6 +34,7 @@ def test_rounded_timestamps_lose_no_frame(rate, count, tick, start):
     assert list(pace(timed(times, 1 / rate), guessed)) == list(range(count))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.fractions(Fraction(1, 1000), 2), min_size=1, max_size=12), rates)
 def test_each_output_frame_shows_what_is_on_then(steps, rate):
     times = list(accumulate(steps, initial=Fraction(0)))

@@ -8,7 +8,7 @@ import pytest
 
 from masktalk.errors import MediaError
 from masktalk.media import open_source
-from masktalk.media.convert import Orientation
+from masktalk.media.orientation import Orientation
 from tests.media.conftest import corners, quadrants, smooth
 
 NTSC = Fraction(30000, 1001)

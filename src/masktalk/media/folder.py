@@ -11,7 +11,7 @@ from pathlib import Path
 
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
-from masktalk.media.convert import Layout
+from masktalk.media.orientation import Layout
 from masktalk.media.picture import read_picture
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame

@@ -9,20 +9,20 @@ stored numbers. To everybody else these are frames like any other.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import av
-import numpy as np
-import numpy.typing as npt
 
-from masktalk.media.convert import FromRgb, Layout, Orientation, ToRgb
+from masktalk.media.convert import FromRgb, ToRgb
+from masktalk.media.orientation import Layout
+from masktalk.media.planes import (
+    HALVED_FORMATS,
+    around,
+    cut_planes,
+    even_above,
+    even_below,
+    paste_planes,
+)
 from masktalk.types import Frame, UInt8Array
-
-#: Formats whose planes are cut and patched here: one byte a sample, chroma halved both ways.
-HALVED_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuva420p"})
-
-#: Pixels around a rectangle that chroma interpolation looks at.
-MARGIN = 4
 
 
 class Stored:
@@ -74,9 +74,9 @@ class Stored:
         assert self.to_rgb is not None
         assert self.decoded is not None
         height, width = self.shape[:2]
-        x0, y0 = even_below(left - MARGIN), even_below(top - MARGIN)
-        x1, y1 = even_above(right + MARGIN, width), even_above(bottom + MARGIN, height)
-        cut = self.to_rgb.sized(x1 - x0, y1 - y0)(cut_planes(self.decoded, x0, y0, x1, y1))
+        (x0, x1), (y0, y1) = around(left, right, width), around(top, bottom, height)
+        planes = cut_planes(self.decoded, x0, y0, x1, y1)
+        cut = self.to_rgb.sized(x1 - x0, y1 - y0).of_bare(planes)
         return cut[top - y0 : bottom - y0, left - x0 : right - x0]
 
     def fits(self, from_rgb: FromRgb) -> bool:
@@ -212,93 +212,16 @@ class EditedFrame(Frame):
         """Write all edits into the planes of the source, in one of ``HALVED_FORMATS``."""
         if isinstance(self.base, EditedFrame):
             self.base.paste_into(planes, from_rgb)
-        x, y = even_below(self.left - MARGIN), even_below(self.top - MARGIN)
-        width = even_above(self.left + self.edit.shape[1] + MARGIN, self.width) - x
-        height = even_above(self.top + self.edit.shape[0] + MARGIN, self.height) - y
-        pixels = self.region(x, y, x + width, y + height)
-        patch = from_rgb.sized(width, height)(pixels)
-        right = even_above(self.left + self.edit.shape[1], self.width)
-        bottom = even_above(self.top + self.edit.shape[0], self.height)
-        inset = (even_below(self.left) - x, even_below(self.top) - y, x + width - right,
-                 y + height - bottom)  # fmt: skip
-        paste_planes(planes, patch, x, y, inset)
-
-
-def even_below(value: int) -> int:
-    """The even number at or below a value, not below 0."""
-    return max(value - value % 2, 0)
-
-
-def even_above(value: int, limit: int) -> int:
-    """The even number at or above a value, not above a limit."""
-    return min(value + value % 2, limit)
-
-
-def plane_views(frame: av.VideoFrame) -> list[npt.NDArray[np.uint8]]:
-    """(h, w) views of the planes of a frame in one of ``HALVED_FORMATS``."""
-    views = []
-    for plane in frame.planes:
-        buffer: Any = plane
-        data = np.frombuffer(buffer, np.uint8)
-        views.append(data.reshape(-1, plane.line_size)[: plane.height, : plane.width])
-    return views
-
-
-def cut_planes(frame: av.VideoFrame, x0: int, y0: int, x1: int, y1: int) -> av.VideoFrame:
-    """A copy of a rectangle, in the same format; x0 and y0 are even."""
-    cut = av.VideoFrame(x1 - x0, y1 - y0, frame.format.name)
-    for index, (target, source) in enumerate(
-        zip(plane_views(cut), plane_views(frame), strict=True)
-    ):
-        step = 2 if index in (1, 2) else 1
-        height, width = target.shape
-        target[:] = source[y0 // step : y0 // step + height, x0 // step : x0 // step + width]
-    return cut
-
-
-def paste_planes(
-    frame: av.VideoFrame, patch: av.VideoFrame, x: int, y: int, inset: tuple[int, int, int, int]
-) -> None:
-    """Copy a patch into a frame of the same format at x, y, which are even.
-
-    Args:
-        frame: Written to.
-        patch: What to copy.
-        x: Column of the patch's left edge in the frame.
-        y: Row of its top edge.
-        inset: Columns and rows of the patch to leave out, even: left, top, right, bottom.
-    """
-    for index, (target, source) in enumerate(
-        zip(plane_views(frame), plane_views(patch), strict=True)
-    ):
-        step = 2 if index in (1, 2) else 1
-        left, top, right, bottom = (value // step for value in inset)
-        height, width = source.shape
-        inner = source[top : height - bottom, left : width - right]
-        row, column = y // step + top, x // step + left
-        target[row : row + inner.shape[0], column : column + inner.shape[1]] = inner
-
-
-def turned(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
-    """The frame with its planes turned, in one of ``HALVED_FORMATS`` and of even size."""
-    width, height = frame.width, frame.height
-    if orientation.swaps:
-        width, height = height, width
-    upright = av.VideoFrame(width, height, frame.format.name)
-    for target, source in zip(plane_views(upright), plane_views(frame), strict=True):
-        target[:] = orientation.apply(source)
-    return upright
-
-
-def turns_planes(frame: av.VideoFrame) -> bool:
-    """Whether ``turned`` can turn a frame without moving its chroma."""
-    even = frame.width % 2 == 0 and frame.height % 2 == 0
-    return even and frame.format.name in HALVED_FORMATS
-
-
-def copied(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    """A copy with its own planes, under a format's name of the same planes."""
-    copy = av.VideoFrame(frame.width, frame.height, pixel_format)
-    for target, source in zip(plane_views(copy), plane_views(frame), strict=True):
-        target[:] = source
-    return copy
+        right, bottom = self.left + self.edit.shape[1], self.top + self.edit.shape[0]
+        (x0, x1), (y0, y1) = (
+            around(self.left, right, self.width),
+            around(self.top, bottom, self.height),
+        )
+        patch = from_rgb.sized(x1 - x0, y1 - y0)(self.region(x0, y0, x1, y1))
+        inset = (
+            even_below(self.left) - x0,
+            even_below(self.top) - y0,
+            x1 - even_above(right, self.width),
+            y1 - even_above(bottom, self.height),
+        )
+        paste_planes(planes, patch, x0, y0, inset)

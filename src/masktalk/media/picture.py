@@ -17,9 +17,9 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
-from masktalk.media.convert import Layout
 from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local import checked_file, file_digest
+from masktalk.media.orientation import Layout
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame, UInt8Array
 

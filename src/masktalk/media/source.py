@@ -14,7 +14,7 @@ import av
 
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
-from masktalk.media.convert import Layout
+from masktalk.media.orientation import Layout
 from masktalk.types import Frame
 
 SourceKind = Literal["picture", "video", "folder"]

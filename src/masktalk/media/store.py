@@ -21,9 +21,10 @@ from av.video.reformatter import VideoReformatter
 
 from masktalk.errors import BundleError, MediaError
 from masktalk.media.color import Color, is_rgb
-from masktalk.media.convert import Layout, Orientation, ToRgb
+from masktalk.media.convert import ToRgb
 from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local import open_input
+from masktalk.media.orientation import Layout, Orientation
 from masktalk.media.output import PartFile
 from masktalk.media.picture import read_picture
 from masktalk.media.source import Limits, Source

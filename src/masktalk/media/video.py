@@ -13,10 +13,12 @@ import av
 
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
-from masktalk.media.convert import Layout, Orientation, ToRgb, square_size
-from masktalk.media.frames import SourceFrame, Stored, turned, turns_planes
+from masktalk.media.convert import ToRgb
+from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local import file_digest, open_input, unreadable
+from masktalk.media.orientation import Layout, Orientation, square_size
 from masktalk.media.pacing import guess_rate, pace
+from masktalk.media.planes import turned, turns_planes
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.media.whole import check_length
 from masktalk.types import Frame

@@ -20,8 +20,9 @@ from masktalk.media.audio import open_sound
 from masktalk.media.color import Color
 from masktalk.media.convert import FromRgb
 from masktalk.media.encoders import CONTAINERS, Encoder, Quality, configure, pick_encoder
-from masktalk.media.frames import HALVED_FORMATS, EditedFrame, SourceFrame, Stored, copied
+from masktalk.media.frames import EditedFrame, SourceFrame, Stored
 from masktalk.media.output import PartFile, cannot_write
+from masktalk.media.planes import HALVED_FORMATS, copied
 from masktalk.media.soundtrack import Soundtrack
 from masktalk.types import Audio, FloatArray, Frame
 
