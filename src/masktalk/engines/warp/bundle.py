@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -75,13 +75,22 @@ def learn(avatar: Avatar) -> Arrays:
     style = read_style(avatar.frame(first).pixels, seen[first].mesh)
     size = Rig.size_of(rest)
     unit = float(np.median([fit_pose(seen[index].mesh).unit for index in chosen[:25]]))
-    plates = paint_plates(style, unit * size)
+    drawn = avatar.mouth == "draw"
+    plates = paint_plates(_drawn_style(style) if drawn else style, unit * size)
     if avatar.mouth == "open":
         plates = _own_teeth(avatar, {index: seen[index] for index in chosen}, plates, rest, size)
     arrays: Arrays = {"version": np.array(_VERSION), "frontal": frontal, "base": base}
     for name, record in (("rest", rest), ("style", style), ("plates", plates)):
         arrays |= {f"{name}_{f.name}": np.asarray(getattr(record, f.name)) for f in fields(record)}
     return arrays
+
+
+def _drawn_style(style: Style) -> Style:
+    """Flat colours, and a mouth's own red where there are no lips to take it from."""
+    red = np.array([186, 62, 66], np.float32) * min(float(style.white.mean()) / 235, 1.0)
+    lips = red if style.saturation > 0.35 else style.lips
+    white = np.full(3, style.white.mean(), np.float32)
+    return replace(style, flat=1.0, lips=lips, white=white, blur=min(style.blur, 1.0))
 
 
 def _own_teeth(
@@ -131,7 +140,7 @@ def _record(kind: type[_Record], name: str, arrays: Arrays) -> _Record:
 
 def _save(path: Path, arrays: Arrays) -> None:
     part = path.with_suffix(".part.npz")
-    np.savez_compressed(part, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(part, **arrays)
     part.replace(path)
 
 

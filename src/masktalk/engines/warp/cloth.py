@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,6 +34,9 @@ class Drape:
 
     shifts: FloatArray
     heights: FloatArray
+
+    #: The chin's drop at a jaw that is all open, in eye distances.
+    drop: ClassVar[float] = CHIN_DROP
 
     @classmethod
     def over(cls, rig: Rig) -> Drape:

@@ -11,13 +11,14 @@ from pydantic import Field
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.warp.bundle import Prepared, load_or_make
 from masktalk.engines.warp.cloth import Drape, cloth_frame
+from masktalk.engines.warp.draw import Canvas, draw_frame, read_canvas
 from masktalk.engines.warp.head import HeadField, HeadMotion, Lean
 from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.shape import read_channels
 from masktalk.engines.warp.timeline import moments
 from masktalk.speech import make_articulator
-from masktalk.types import FloatArray, Patch
+from masktalk.types import FloatArray, Patch, UInt8Array
 
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
@@ -81,8 +82,9 @@ class Talker:
         wanted = options.head_motion
         if wanted == "on" or (wanted == "auto" and avatar.is_picture):
             self._head = HeadField.around(self._rig.base)
-        if avatar.mouth == "cloth":
+        if avatar.mouth in ("cloth", "draw"):
             self._drape = Drape.over(self._rig)
+        self._canvas: tuple[int, Canvas] | None = None
 
     def patch(self, index: int, values: FloatArray, lean: Lean | None = None) -> Patch | None:
         """The patch for the avatar's frame ``index`` with a mouth as in ``values``.
@@ -94,6 +96,9 @@ class Talker:
             return None
         channels = read_channels(values * self._options.amplitude)
         pixels = self._avatar.frame(index).pixels
+        if self._drape is not None and self._avatar.mouth == "draw":
+            canvas = self._canvas_of(index, pixels, scene)
+            return draw_frame(canvas, scene, self._rig, self._plates, self._drape, channels, lean)
         if self._drape is not None:
             return cloth_frame(
                 pixels,
@@ -114,3 +119,8 @@ class Talker:
             still = self._avatar.frame_count == 1
             self._last = (index, Scene.of(face.mesh, self._rig, still=still, head=self._head))
         return self._last[1]
+
+    def _canvas_of(self, index: int, pixels: UInt8Array, scene: Scene) -> Canvas:
+        if self._canvas is None or self._canvas[0] != index:
+            self._canvas = (index, read_canvas(pixels, scene, self._rig, self._style))
+        return self._canvas[1]

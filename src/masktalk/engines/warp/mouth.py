@@ -40,7 +40,7 @@ def speak_frame(
     patch = warp_pixels(pixels, scene.grid, across, down)
     opening = opening_mask(box, moved)
     if opening.any():
-        place = _place(scene, rig, channels, box, lean)
+        place = inside_place(scene, rig, channels, box, lean)
         opening = softened(opening, plates)
         inside = render_interior(plates, place, opening, scene.pose.unit * rig.mouth_size)
         area = patch.pixels[box.inside]
@@ -63,8 +63,8 @@ def _maps(grid: PixelGrid, moved: Moved, box: Box) -> tuple[FloatArray, FloatArr
 
 def warp_pixels(pixels: UInt8Array, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
     """The grid's rectangle with every pixel taken from its column and row in the frame."""
-    moved = cv2.remap(pixels, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    moved = np.asarray(moved, np.uint8)
+    taken = cv2.remap(pixels, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    moved: UInt8Array = np.asarray(taken, np.uint8)
     if moved.shape[2] == 3:
         return Patch(np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGB2RGBA), np.uint8), grid.x, grid.y)
     matte = moved[..., 3].copy()
@@ -72,7 +72,8 @@ def warp_pixels(pixels: UInt8Array, grid: PixelGrid, across: FloatArray, down: F
     return Patch(moved, grid.x, grid.y, matte)
 
 
-def _place(scene: Scene, rig: Rig, channels: Channels, box: Box, lean: Lean | None) -> Place:
+def inside_place(scene: Scene, rig: Rig, channels: Channels, box: Box, lean: Lean | None) -> Place:
+    """Where the inside of the mouth stands in a box around the lips."""
     size = rig.mouth_size
     line = rig.rest.line
     drop = np.array([0, CHIN_DROP, CHIN_BACK], np.float32) * channels.jaw * rig.amplitude

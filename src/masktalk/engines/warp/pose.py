@@ -65,7 +65,7 @@ class Pose:
         area = a * d - b * c
         # A face seen from the side has no plane left: stop short of it.
         area = np.copysign(max(abs(area), 0.05 * self.unit**2), area)
-        return np.array([[d, -b], [-c, a]], np.float32) / area
+        return np.asarray(np.array([[d, -b], [-c, a]]) / area, np.float32)
 
 
 def fit_pose(mesh: FloatArray) -> Pose:

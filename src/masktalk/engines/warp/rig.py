@@ -185,7 +185,7 @@ def _joined(grid: PlaneGrid, base: FloatArray) -> FloatArray:
     half = (right - left) / 2
     across = (grid.nodes() - (left + right) / 2) @ half / max(float(half @ half), 1e-6)
     ramp = smooth_step((np.abs(across) - 1.0) / 0.3) * 0.5
-    return ramp.reshape(grid.rows, grid.columns, 1)
+    return np.asarray(ramp.reshape(grid.rows, grid.columns, 1), np.float32)
 
 
 def _follow(skin: FloatArray, rest: Lips) -> FloatArray:
@@ -200,4 +200,4 @@ def _follow(skin: FloatArray, rest: Lips) -> FloatArray:
     # What rides the jaw already moves with the lower lip.
     weights[:, 3] *= 1 - SKIN_JAW
     weights[:, :2] *= (1 - 0.5 * SKIN_JAW)[:, None]
-    return weights
+    return np.asarray(weights, np.float32)

@@ -16,6 +16,8 @@ from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
 from masktalk.engines.warp.topology import LIP_COLUMNS
 from masktalk.types import FloatArray
 
+_FINE = 4  # points of a smooth lip's edge between two of the mesh's
+
 
 @dataclass(frozen=True, eq=False)
 class HeadNodes:
@@ -60,6 +62,11 @@ class Scene:
     head: HeadNodes | None
     own: tuple[FloatArray, FloatArray] | None
     lines: FloatArray
+
+    @property
+    def line_points(self) -> int:
+        """Points of a lip's edge in the result."""
+        return (LIP_COLUMNS + 1) * _FINE + 1
 
     @classmethod
     def of(cls, mesh: FloatArray, rig: Rig, *, still: bool, head: HeadField | None = None) -> Scene:
@@ -131,7 +138,7 @@ def move(scene: Scene, rig: Rig, deltas: Deltas, lean: Lean | None = None) -> Mo
         )
     at = leaned(scene, lean)
     window = sample(rig.window, at)[..., None]
-    lines = _moved_lines(scene, deltas)
+    lines = moved_lines(scene, deltas)
     ends_at = rig.grid.index(scene.pose.place(lines[:, [0, -1]].mean(axis=0)))
     (along_x, along_y), away = ends_at[1] - ends_at[0], at - ends_at[0]
     lines = lines + head_shift(scene, lean, lines.mean(axis=(0, 1)))
@@ -179,12 +186,18 @@ def _source(field: FloatArray, at: FloatArray) -> FloatArray:
     return source + sample(np.ascontiguousarray(field[..., 2:]), source)
 
 
-def _moved_lines(scene: Scene, deltas: Deltas) -> FloatArray:
+def moved_lines(scene: Scene, deltas: Deltas) -> FloatArray:
     """(2, P, 2) smooth inner edges of both lips in the result."""
     left, right = deltas.corners[2:3], deltas.corners[3:4]
     shift = np.vstack([left, deltas.upper[-1], right, left, deltas.lower[-1], right])
-    lines = scene.lines + (shift @ scene.pose.axes.T).reshape(2, LIP_COLUMNS + 2, 2)
-    smooth = _spline(LIP_COLUMNS + 2, 4)
+    return smooth_lines(
+        scene, scene.lines + (shift @ scene.pose.axes.T).reshape(2, LIP_COLUMNS + 2, 2)
+    )
+
+
+def smooth_lines(scene: Scene, lines: FloatArray) -> FloatArray:
+    """(2, P, 2) smooth curves through the points (2, N, 2) of both lips' edges."""
+    smooth = _spline(lines.shape[1], _FINE)
     return np.stack(_uncrossed(scene.pose.down, smooth @ lines[0], smooth @ lines[1]))
 
 

@@ -173,4 +173,5 @@ def _corner_motion(c: Channels) -> FloatArray:
     down = CORNER_SAG * LOWER_DROP * c.parting - 0.005 * c.stretch - 0.035 * c.smile
     down = down + 1.4 * _sink(c) + CLOSED_SAG * min(c.close, c.jaw)
     back = 0.03 * (c.smile + c.stretch) - 0.03 * (c.pucker + c.funnel)
-    return np.stack([outward * np.array([-1, 1]), down, back], axis=1).astype(np.float32)
+    moved = np.stack([outward * np.array([-1, 1]), down, back], axis=1)
+    return np.asarray(moved, np.float32)

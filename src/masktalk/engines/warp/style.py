@@ -73,8 +73,8 @@ def _teeth(rgb: UInt8Array, points: FloatArray, skin: FloatArray) -> FloatArray 
     height = float(np.linalg.norm(points[13] - points[14]))
     mask = np.zeros(rgb.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.round(ring).astype(np.int32)], (1,))
-    mask = cv2.erode(mask, np.ones((3, 3), np.uint8))
-    inside = rgb[mask > 0].astype(np.float32)
+    shrunk = cv2.erode(mask, np.ones((3, 3), np.uint8))
+    inside = rgb[shrunk > 0].astype(np.float32)
     if height < 5 or len(inside) < 40:
         return None
     bright = inside[inside.mean(axis=1) > 0.62 * skin.mean()]
@@ -82,7 +82,8 @@ def _teeth(rgb: UInt8Array, points: FloatArray, skin: FloatArray) -> FloatArray 
     if len(pale) < 0.15 * len(inside):
         return None
     order = pale.mean(axis=1).argsort()
-    return np.clip(pale[order[len(order) // 2 :]].mean(axis=0) / 0.9, 0, 250).astype(np.float32)
+    white = pale[order[len(order) // 2 :]].mean(axis=0) / 0.9
+    return np.asarray(np.clip(white, 0, 250), np.float32)
 
 
 def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArray:
