@@ -72,6 +72,20 @@ class Look:
         return float(np.linalg.norm(self.mesh[RIGHT_EYE, :2] - self.mesh[LEFT_EYE, :2]))
 
 
+@dataclass(frozen=True, eq=False)
+class Support:
+    """What the detectors say of one face.
+
+    Attributes:
+        keypoints: ``short`` and ``full`` -> (6, 2) median points in pixels; one that does
+            not see the face is missing.
+        score: 0 to 1, the mean over all crops of both.
+    """
+
+    keypoints: dict[str, FloatArray]
+    score: float
+
+
 class Examiner:
     """The mesh network and both detectors, held until closed."""
 
@@ -115,12 +129,10 @@ class Examiner:
             corner_scatter=float(apart[:, _CORNERS].mean()),
         )
 
-    def keypoints(self, pixels: UInt8Array, mesh: FloatArray) -> dict[str, FloatArray]:
-        """The detectors' (6, 2) points of a face in pixels, the median over several crops.
-
-        Keys are ``short`` and ``full``; one that does not see this face is missing.
-        """
+    def support(self, pixels: UInt8Array, mesh: FloatArray) -> Support:
+        """What the detectors say of a face whose mesh is known, in several crops."""
         seen: dict[str, FloatArray] = {}
+        scores = 0.0
         for name, graph in self._detectors.items():
             answers = [
                 answer
@@ -129,8 +141,9 @@ class Examiner:
                 is not None
             ]
             if answers:
-                seen[name] = np.median(answers, axis=0).astype(np.float32)
-        return seen
+                seen[name] = np.median([points for points, _ in answers], axis=0)
+                scores += sum(score for _, score in answers)
+        return Support(seen, scores / (len(_VIEWS) * len(self._detectors)))
 
     def close(self) -> None:
         """Free the networks."""
@@ -157,8 +170,8 @@ def _detected(
     nudge: list[float],
     mirrored: bool,
     side: int,
-) -> FloatArray | None:
-    """(6, 2) points that one detector sees on this face in one crop, in pixels."""
+) -> tuple[FloatArray, float] | None:
+    """(6, 2) points in pixels and the score that one detector gives this face in one crop."""
     roi = mesh_roi(mesh)
     middle = mesh[list(_EYES), :2].mean(axis=0)
     view = roi.nudged(*nudge)
@@ -169,7 +182,7 @@ def _detected(
             points = (points * [-1, 1] + [1, 0])[_MIRRORED]
         placed = view.to_picture(points.astype(np.float32))
         if np.linalg.norm(placed[:2].mean(axis=0) - middle) < 0.25 * roi.size:
-            return placed
+            return placed, detection.score
     return None
 
 

@@ -120,7 +120,7 @@ class Follower:
         self._looked = self._count
         bias = None
         if is_guessed(look):
-            keypoints = locator.examiner.keypoints(frame.pixels, look.mesh)
+            keypoints = locator.examiner.support(frame.pixels, look.mesh).keypoints
             bias = hidden_mouth(look.mesh, keypoints) - hidden_mouth(look.mesh, {})
         confidence = look.presence * max(0.05, 1 - 2 * look.eye_scatter)
         return Sighting(look.mesh, confidence, locator.name), look.corner_scatter, bias

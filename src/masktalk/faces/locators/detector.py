@@ -9,7 +9,8 @@ from masktalk.faces.graphs import Detection, DetectorGraph
 from masktalk.faces.locators.base import Effort, Locator, Sighting
 from masktalk.types import FloatArray, Frame
 
-_THRESHOLD = 0.5
+# Where the mesh network sees no face, only a strong answer counts.
+_THRESHOLD = 0.7
 
 
 class DetectorLocator(Locator):

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from masktalk.faces.covered import mouth_state, uncover
-from masktalk.faces.examiner import Examiner, Look, mesh_roi
+from masktalk.faces.covered import is_guessed, mouth_state, uncover
+from masktalk.faces.examiner import Examiner, Look, Support, mesh_roi
 from masktalk.faces.locators.base import Effort, Locator, Sighting
 from masktalk.faces.roi import Roi, overlap
-from masktalk.types import FloatArray, Frame, UInt8Array
+from masktalk.types import Frame, UInt8Array
 
 _DETECTED = 0.5
 _PRESENT = 0.5
 _RETRY_SIDE = 512
 # Doubt below which a face is taken at once, and above which it is none.
-_SURE, _WRONG = 0.05, 0.25
+_SURE, _WRONG = 0.05, 0.2
+# Mean score below which the detectors' silence is doubtful.
+_EXPECTED = 0.45
+# Doubt per radian of tilt: a cloth upside down looks much like one the right way up.
+_TILTED = 0.025
+# Pixels between the outer eye corners of the smallest face worth having.
+_SMALLEST = 6
 
 
 class MeshLocator(Locator):
@@ -46,20 +53,26 @@ class MeshLocator(Locator):
         if score < _PRESENT:
             return None
         look = self.examiner.look(pixels, mesh_roi(mesh))
-        if look.presence < _PRESENT or look.interocular < 4 or look.eye_scatter > _WRONG:
+        if is_guessed(look):
+            # A face upside down looks like one the right way up under a cloth.
+            roi = mesh_roi(mesh)
+            turned = self.examiner.look(pixels, replace(roi, angle=roi.angle + np.pi))
+            look = look if is_guessed(turned) or turned.presence < _PRESENT else turned
+        if look.presence < _PRESENT or look.interocular < _SMALLEST or look.eye_scatter > _WRONG:
             return None
-        return self.judge(pixels, look)
+        return self._judged(pixels, look)
 
-    def judge(self, pixels: UInt8Array, look: Look) -> tuple[float, Sighting] | None:
+    def _judged(self, pixels: UInt8Array, look: Look) -> tuple[float, Sighting] | None:
         """What a close look says: the sighting and its doubt; None when it is no face."""
         state, mesh, doubt = mouth_state(look), look.mesh, look.eye_scatter
         if state == "covered":
-            keypoints = self.examiner.keypoints(pixels, mesh)
-            doubt += _disagreement(look, list(keypoints.values()))
-            if doubt > _WRONG:
-                return None
-            mesh = uncover(mesh, keypoints)
-        confidence = look.presence * max(0.05, 1 - 2 * doubt)
+            support = self.examiner.support(pixels, mesh)
+            doubt += _disagreement(look, support) + max(0.0, _EXPECTED - support.score)
+            doubt += _TILTED * abs(mesh_roi(mesh).angle)
+            mesh = uncover(mesh, support.keypoints)
+        if doubt > _WRONG:
+            return None
+        confidence = look.presence * (1 - 2 * doubt)
         return doubt, Sighting(mesh, confidence, self.name, state)
 
     def _candidates(self, pixels: UInt8Array, view: Roi | None) -> Iterator[Roi]:
@@ -74,11 +87,14 @@ class MeshLocator(Locator):
         self.examiner.close()
 
 
-def _disagreement(look: Look, keypoints: list[FloatArray]) -> float:
+def _disagreement(look: Look, support: Support) -> float:
     """How far the detectors' eyes are from the mesh's, weighed into doubt."""
     eyes = look.mesh[[33, 133, 362, 263], :2].mean(axis=0)
-    apart = [float(np.linalg.norm(points[:2].mean(axis=0) - eyes)) for points in keypoints]
-    return 0.15 * min(apart, default=look.interocular) / look.interocular
+    apart = [
+        float(np.linalg.norm(points[:2].mean(axis=0) - eyes))
+        for points in support.keypoints.values()
+    ]
+    return 0.15 * min(1.0, min(apart, default=look.interocular) / look.interocular)
 
 
 def _merged(
