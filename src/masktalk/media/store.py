@@ -1,56 +1,32 @@
-"""An avatar's frames on disk: lossless, small, and quick to play in either direction."""
+"""An avatar's frames on disk: every bit of them, and quick to play in either direction."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
-from av.video.reformatter import VideoReformatter
 
 from masktalk.errors import BundleError, MediaError
-from masktalk.media.color import Color, is_rgb
+from masktalk.media.color import Color
 from masktalk.media.convert import ToRgb
 from masktalk.media.frames import SourceFrame, Stored
-from masktalk.media.local import open_input
+from masktalk.media.lossless import LosslessReader, encode_lossless, lossless_for
 from masktalk.media.orientation import Layout, Orientation
 from masktalk.media.output import PartFile
 from masktalk.media.picture import read_picture
 from masktalk.media.source import Limits, Source
 from masktalk.types import Frame
 
-logger = logging.getLogger(__name__)
-
-#: Frames in a group of pictures; playing backwards decodes one group at a time.
-_GROUP = 8
-_GROUPS_KEPT = 2
-
 _INDEX = "frames.json"
 _VIDEO = "frames.mkv"
 _PICTURE = "frame.png"
 _VERSION = 1
-
-#: What libx264 stores without loss; the rest goes to FFV1, or is turned into RGB first.
-_X264_FORMATS = frozenset(
-    {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"}
-    | {"yuv420p10le", "yuv422p10le", "yuv444p10le"}
-)
-_X264_LOSSLESS = {
-    "qp": "0", "preset": "ultrafast", "g": str(_GROUP), "keyint_min": str(_GROUP),
-    "sc_threshold": "0", "bf": "0", "slices": "4",
-}  # fmt: skip
-_FFV1_LOSSLESS = {"level": "3", "slices": "4", "g": "1"}
 
 
 @dataclass(frozen=True)
@@ -107,7 +83,7 @@ class StoreIndex:
             )
         except (OSError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError) as error:
             raise BundleError(
-                path, f"is missing or damaged ({error})", "prepare it again"
+                path, f"is missing or damaged ({error})", "prepare the avatar again"
             ) from error
 
 
@@ -126,11 +102,12 @@ class FrameStore:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.index = StoreIndex.from_json(self.folder / _INDEX)
-        self._reader: _PictureReader | _VideoReader
+        self._reader: _PictureReader | LosslessReader
         if self.index.rate is None:
             self._reader = _PictureReader(self.folder / _PICTURE)
         else:
-            self._reader = _VideoReader(self.folder / _VIDEO, self.index)
+            to_rgb = ToRgb(self.index.color, self.index.layout, self.index.has_alpha)
+            self._reader = LosslessReader(self.folder / _VIDEO, self.index.rate, to_rgb)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> FrameStore:
@@ -231,79 +208,25 @@ def _store_video(
     path: Path, source: Source, progress: Callable[[int, int], None] | None
 ) -> tuple[int, Layout]:
     """Returns how many frames were stored, and how to turn them upright."""
-    codec, pixel_format = _codec_for(source.pixel_format)
     frames, layout = source.decoded_frames(), source.layout
-    if codec is None:
+    kept = lossless_for(source.pixel_format, source.width, source.height)
+    if kept is None:
         # No lossless codec takes the source's own format, so its RGB is kept instead.
         frames, layout = _rgb_frames(source), Layout((source.width, source.height))
-        codec, pixel_format = _codec_for("rgba" if source.has_alpha else "rgb24")
+        kept = lossless_for("rgba" if source.has_alpha else "rgb24", *layout.size)
+    assert kept is not None, "RGB can always be kept"
     count = 0
     with PartFile(path, overwrite=True) as part:
-        for packet_count in _encode(part.path, frames, str(codec), pixel_format, source):
-            count = packet_count
+        done = encode_lossless(part.path, frames, kept, source.rate or Fraction(1), source.color)
+        for count in done:
             if progress is not None:
                 progress(count, max(source.frame_count, count))
     return count, layout
 
 
-def _codec_for(pixel_format: str) -> tuple[str | None, str]:
-    """(codec, pixel format) that keep every bit of a pixel format; no codec if none does."""
-    form = av.VideoFormat(pixel_format)
-    eight = all(part.bits <= 8 for part in form.components)
-    if is_rgb(form) and eight:
-        if form.has_palette or any(part.is_alpha for part in form.components):
-            return "ffv1", "bgra"
-        return ("libx264rgb", "rgb24") if _opens("libx264rgb", "rgb24") else ("ffv1", "bgr0")
-    if pixel_format in _X264_FORMATS and _opens("libx264", pixel_format):
-        return "libx264", pixel_format
-    kept = {known.name for known in av.Codec("ffv1", "w").video_formats or ()}
-    return ("ffv1" if pixel_format in kept else None), pixel_format
-
-
-@cache
-def _opens(codec: str, pixel_format: str) -> bool:
-    if codec not in av.codecs_available:
-        return False
-    try:
-        context: Any = av.CodecContext.create(codec, "w")
-        context.width, context.height, context.pix_fmt = 64, 64, pixel_format
-        context.framerate, context.options = 25, dict(_X264_LOSSLESS)
-        context.open()
-    except (av.FFmpegError, ValueError) as error:
-        logger.info("%s in %s cannot be opened: %s", codec, pixel_format, error)
-        return False
-    return True
-
-
 def _rgb_frames(source: Source) -> Iterator[av.VideoFrame]:
     for frame in source.frames():
         yield av.VideoFrame.from_ndarray(frame.pixels, "rgba" if source.has_alpha else "rgb24")
-
-
-def _encode(
-    path: Path, frames: Iterator[av.VideoFrame], codec: str, pixel_format: str, source: Source
-) -> Iterator[int]:
-    """Write frames without loss; yields how many are done."""
-    rate = source.rate or Fraction(1)
-    options = _FFV1_LOSSLESS if codec == "ffv1" else _X264_LOSSLESS
-    reformatter = VideoReformatter()
-    with av.open(f"file:{path}", "w", format="matroska") as container:
-        stream = container.add_stream(codec, rate=rate, options=dict(options))
-        stream.codec_context.pix_fmt = pixel_format
-        stream.codec_context.thread_count = 0
-        if not is_rgb(av.VideoFormat(pixel_format)):
-            source.color.tag(stream.codec_context)
-        for count, frame in enumerate(frames):
-            if not count:
-                stream.codec_context.width = frame.width
-                stream.codec_context.height = frame.height
-            picture = frame
-            if frame.format.name != pixel_format:
-                picture = reformatter.reformat(frame, format=pixel_format)
-            picture.pts, picture.time_base, picture.pict_type = count, 1 / rate, 0
-            container.mux(stream.encode(picture))
-            yield count + 1
-        container.mux(stream.encode(None))
 
 
 class _PictureReader:
@@ -320,59 +243,3 @@ class _PictureReader:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-class _VideoReader:
-    """Decodes whole groups of pictures and keeps the last few, as decoded."""
-
-    def __init__(self, path: Path, index: StoreIndex) -> None:
-        self._path = path
-        self._rate = index.rate or Fraction(1)
-        self._to_rgb = ToRgb(index.color, index.layout, index.has_alpha)
-        self._groups: OrderedDict[int, list[Stored]] = OrderedDict()
-        self._stack = ExitStack()
-        try:
-            self._container: Any = self._stack.enter_context(open_input(path))
-            self._stream: Any = self._container.streams.video[0]
-        except (MediaError, IndexError) as error:
-            raise BundleError(path, f"is damaged ({error})", "prepare the avatar again") from error
-        # Frame threads would decode into the next group only to throw it away.
-        self._stream.codec_context.thread_type = "SLICE"
-        self._decoder: Iterator[Any] = iter(())
-        self._at = -1
-
-    def stored(self, index: int) -> Stored:
-        return self._group(index // _GROUP)[index % _GROUP]
-
-    def close(self) -> None:
-        self._groups.clear()
-        self._decoder = iter(())
-        self._stack.close()
-
-    def _group(self, number: int) -> list[Stored]:
-        group = self._groups.get(number)
-        if group is None:
-            group = self._decoded(number)
-            self._groups[number] = group
-            while len(self._groups) > _GROUPS_KEPT:
-                self._groups.popitem(last=False)
-        self._groups.move_to_end(number)
-        return group
-
-    def _decoded(self, number: int) -> list[Stored]:
-        first = number * _GROUP
-        try:
-            if self._at != first:
-                offset = round(first / self._rate / self._stream.time_base)
-                self._container.seek(offset, stream=self._stream)
-                self._decoder = self._container.decode(self._stream)
-            frames = list(islice(self._decoder, _GROUP))
-        except av.FFmpegError as error:
-            raise BundleError(
-                self._path, f"is damaged ({error.strerror})", "prepare the avatar again"
-            ) from error
-        self._at = first + len(frames)
-        times = [round(frame.pts * frame.time_base * self._rate) for frame in frames]
-        if times != list(range(first, first + len(frames))):
-            raise BundleError(self._path, "is damaged (frames missing)", "prepare the avatar again")
-        return [Stored(frame, self._to_rgb) for frame in frames]
