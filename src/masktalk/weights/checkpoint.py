@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,7 @@ def file_sha256(path: Path) -> str:
 def load_tensors(path: Path) -> Tensors:
     """The tensors of a ``.safetensors`` file, or of a plain state dict saved by torch.
 
-    Tensors stay mapped to the file until they are copied, so opening 3.4 GB takes no
-    memory. A pickle that holds anything but tensors is refused, not run.
+    A pickle that holds anything but tensors is refused, not run.
 
     Raises:
         WeightsError: Missing, damaged, or not a plain state dict.
@@ -50,7 +50,9 @@ def load_tensors(path: Path) -> Tensors:
         if path.suffix == ".safetensors":
             tensors: Any = load_file(path)
         else:
-            tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=_zipped(path))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Detected pickle protocol")
+                tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(path, f"is not a checkpoint that opens safely ({reason})") from error
@@ -58,12 +60,6 @@ def load_tensors(path: Path) -> Tensors:
     if not _is_state_dict(tensors):
         raise WeightsError(path, "is not a plain state dict of tensors")
     return dict(tensors)
-
-
-def _zipped(path: Path) -> bool:
-    """Whether torch wrote it in the zip format, which alone can be mapped."""
-    with path.open("rb") as stream:
-        return stream.read(4) == b"PK\x03\x04"
 
 
 def _is_state_dict(value: object) -> bool:

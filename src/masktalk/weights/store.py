@@ -67,6 +67,11 @@ class WeightStore:
         found = self._in_folder(row) or self._in_cache(row)
         return found or (self.find(row.instead) if row.instead else None)
 
+    def has(self, name: str) -> bool:
+        """Whether exactly this file is here, not only one that serves instead."""
+        row = weight_file(name)
+        return (self._in_folder(row) or self._in_cache(row)) is not None
+
     def pull(self, name: str) -> Path:
         """Download a file unless it is here, and check it before anything opens it.
 

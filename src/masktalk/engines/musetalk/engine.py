@@ -72,9 +72,9 @@ class MuseTalkEngine(Engine):
     def studio(self) -> Studio:
         """The networks, loaded when first asked for."""
         if self._studio is None:
-            from masktalk.engines.musetalk.studio import Studio
+            from masktalk.engines.musetalk.studio import studio_of
 
-            self._studio = Studio(self._files, self.options)
+            self._studio = studio_of(self._files, self.options)
         return self._studio
 
     def prepare(self, avatar: Avatar) -> None:

@@ -161,7 +161,7 @@ def _fill(
     dtype: torch.dtype,
     device: torch.device | str,
 ) -> nn.Module:
-    """Copy tensors in one by one, so that the file and the network never both lie in memory."""
+    """Move tensors in one by one, so that they never lie in memory twice."""
     expected = set(network.state_dict())
     missing, unknown = sorted(expected - set(tensors)), sorted(set(tensors) - expected)
     if missing or unknown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,57 +12,38 @@ from masktalk.engines.base import EngineOptions
 from masktalk.engines.musetalk.crop import CropKind
 from masktalk.engines.musetalk.version import VERSIONS, Version
 
-Pixels = Annotated[int, Field(ge=0, le=4096)]
-CheekWidth = Annotated[int, Field(ge=0, le=256)]
-PaddingFrames = Annotated[int, Field(ge=0, le=50)]
+
+def _option(default: Any, description: str, **limits: Any) -> Any:
+    return Field(default=default, description=description, **limits)
 
 
 class MuseTalkOptions(EngineOptions):
-    """Options of the MuseTalk engine.
+    """Options of the MuseTalk engine; None means the version's or the machine's own."""
 
-    Attributes:
-        version: ``v15`` or ``v1``.
-        crop: ``stable`` smooths the face box over time, ``reference`` takes each frame's.
-        bbox_shift: Pixels the box's middle moves down; more opens the mouth further.
-        extra_margin: Pixels the box reaches below the chin; None for the version's own.
-        parsing_mode: ``raw``, ``jaw`` or ``neck``; None for the version's own.
-        left_cheek_width: See ``MaskOptions``; None for the version's own.
-        right_cheek_width: The same to the right.
-        keep_silence: Let the network move the mouth in silence too.
-        compat: ``upstream`` times frames with the reference's rounding.
-        audio_padding_length_left: Frames of 1/25 s heard before each frame.
-        audio_padding_length_right: Frames heard after it.
-        batch_size: Frames at a time; None for what suits the device.
-        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
-        encode: Make latents for the ``shown`` frames alone, or for ``all`` when preparing.
-        models: A ``models/`` folder in the reference's layout.
-        unet: The generator's file instead of the version's own.
-        unet_config: Its configuration.
-        vae: The VAE's file instead of the published one.
-        whisper: Whisper's file instead of the published one.
-    """
-
-    version: Literal["v15", "v1"] = "v15"
-    crop: CropKind = "stable"
-    bbox_shift: Annotated[int, Field(ge=-4096, le=4096)] = 0
-    extra_margin: Pixels | None = None
-    parsing_mode: ParsingMode | None = None
-    left_cheek_width: CheekWidth | None = None
-    right_cheek_width: CheekWidth | None = None
-    keep_silence: bool = False
-    compat: Literal["upstream"] | None = None
-    audio_padding_length_left: PaddingFrames = 2
-    audio_padding_length_right: PaddingFrames = 2
-    batch_size: Annotated[int, Field(ge=1, le=256)] | None = None
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    encode: Literal["shown", "all"] = "shown"
-    models: Path | None = None
-    unet: Path | None = None
-    unet_config: Path | None = None
-    vae: Path | None = None
-    whisper: Path | None = None
+    version: Literal["v15", "v1"] = _option("v15", "v15 or v1")
+    crop: CropKind = _option("stable", "stable: box smoothed over time; reference: each frame's")
+    bbox_shift: int = _option(
+        0, "pixels the box moves down; more opens the mouth further", ge=-4096, le=4096
+    )
+    extra_margin: int | None = _option(None, "pixels the box reaches below the chin", ge=0, le=4096)
+    parsing_mode: ParsingMode | None = _option(None, "how the mask is cut: raw, jaw or neck")
+    left_cheek_width: int | None = _option(None, "reach of a jaw mask to the left", ge=0, le=256)
+    right_cheek_width: int | None = _option(None, "reach of a jaw mask to the right", ge=0, le=256)
+    keep_silence: bool = _option(False, "let the network move the mouth in silence too")
+    compat: Literal["upstream"] | None = _option(None, "upstream: time frames as the reference")
+    audio_padding_length_left: int = _option(2, "frames of 1/25 s heard before", ge=0, le=50)
+    audio_padding_length_right: int = _option(2, "frames of 1/25 s heard after", ge=0, le=50)
+    batch_size: int | None = _option(None, "frames at a time", ge=1, le=256)
+    device: str = _option(
+        "auto", "auto, cpu, mps, cuda or cuda:N", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = _option("auto", "fp32, bf16 or fp16")
+    encode: Literal["shown", "all"] = _option("shown", "frames whose latents are made beforehand")
+    models: Path | None = _option(None, "a models/ folder in the reference's layout")
+    unet: Path | None = _option(None, "the generator's file, instead of the version's own")
+    unet_config: Path | None = _option(None, "its configuration")
+    vae: Path | None = _option(None, "the VAE's file, instead of the published one")
+    whisper: Path | None = _option(None, "Whisper's file, instead of the published one")
 
     @property
     def release(self) -> Version:

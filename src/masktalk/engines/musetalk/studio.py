@@ -7,6 +7,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -60,16 +61,33 @@ class Files:
         )
 
 
+#: Networks that some engine still holds; another engine on the same files shares them.
+_LOADED: WeakValueDictionary[tuple[Files, Compute], Studio] = WeakValueDictionary()
+
+
+def studio_of(files: Files, options: MuseTalkOptions) -> Studio:
+    """The networks of those files, loaded unless they are loaded already.
+
+    Raises:
+        OptionError: The device is not there.
+        WeightsError: A file does not fit.
+    """
+    compute = choose(options.device, options.precision, options.batch_size)
+    studio = _LOADED.get((files, compute))
+    if studio is None:
+        studio = _LOADED[files, compute] = Studio(files, compute)
+    return studio
+
+
 class Studio:
     """The loaded networks.
 
     Args:
         files: Where the weights are.
-        options: Device, precision and batch.
+        compute: Device, precision and batch.
     """
 
-    def __init__(self, files: Files, options: MuseTalkOptions) -> None:
-        compute = choose(options.device, options.precision, options.batch_size)
+    def __init__(self, files: Files, compute: Compute) -> None:
         self.files = files
         self.compute = compute
         announce(compute)
