@@ -56,6 +56,8 @@ def stream_audio(
         for samples in chunked(resampled(_mono(sound.blocks()), sound.rate, rate), size):
             yield Audio(samples[:, 0], rate, Fraction(done, rate))
             done += len(samples)
+    if not done:
+        raise _silent(Path(path))
 
 
 def audio_duration(path: str | os.PathLike[str]) -> Fraction:
@@ -92,7 +94,7 @@ class Sound:
             total += len(samples)
             yield np.clip(samples, -1.0, 1.0)
         if not total:
-            raise MediaError(self.path, "has 0 seconds of sound", "give a recording of speech")
+            raise _silent(self.path)
         if len(self._container.streams) == 1:
             begin = (self._stream.start_time or 0) * self._stream.time_base
             check_length(self.path, self._container, begin + Fraction(total, self.rate))
@@ -123,6 +125,10 @@ class Sound:
             ) from error
         except ValueError as error:
             raise MediaError(self.path, f"changes its sound format ({error})", _REPAIR) from error
+
+
+def _silent(path: Path) -> MediaError:
+    return MediaError(path, "has 0 seconds of sound", "give a recording of speech")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 
@@ -62,16 +62,31 @@ def open_input(path: Path) -> Iterator[Any]:
     Errors of FFmpeg inside the block become a MediaError that names the file.
     """
     checked_file(path)
-    options = {"protocol_whitelist": "file"}
     try:
-        # "file:" keeps FFmpeg from reading a protocol ("concat:", "http:") into the name.
-        with av.open(f"file:{path.absolute()}", "r", container_options=options) as container:
+        with path.open("rb") as file, _demuxer(file) as container:
             if _INDIRECT & set(container.format.name.split(",")):
                 raise MediaError(path, "is no video or sound that can be read", _REMEDY)
             check_bytes(path, container)
             yield container
     except av.FFmpegError as error:
         raise unreadable(path, error) from error
+
+
+class _Nameless:
+    """A file whose name FFmpeg cannot read a protocol, a pattern or a format into."""
+
+    name = "input"
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+
+def _demuxer(file: BinaryIO) -> Any:
+    # No protocol may be opened: what a playlist inside the file points at stays closed.
+    closed = {"protocol_whitelist": "none"}
+    return av.open(_Nameless(file), "r", container_options=closed, buffer_size=1 << 17)
 
 
 def unreadable(path: Path, error: av.FFmpegError) -> MediaError:

@@ -33,6 +33,8 @@ def check_bytes(path: Path, container: Any) -> None:
         needed = max(ends, default=0)
     elif "wav" in names:
         needed = _wav_end(path)
+    elif "avi" in names:
+        needed = _riff_end(path)
     else:
         return
     if needed > size:
@@ -72,6 +74,14 @@ def _index_end(stream: Any) -> int:
         return 0
     last = entries[len(entries) - 1]
     return int(last.pos + last.size)
+
+
+def _riff_end(path: Path) -> int:
+    """Where the first RIFF of a file shall end; 0 if it does not say."""
+    with path.open("rb") as file:
+        header = file.read(8)
+    size = int.from_bytes(header[4:], "little")
+    return 0 if header[:4] != b"RIFF" or size in _UNKNOWN_SIZES else size + len(header)
 
 
 def _wav_end(path: Path) -> int:
