@@ -10,24 +10,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from masktalk.errors import InputError, MasktalkError, MissingExtraError, OptionError, OutputError
-from masktalk.server.messages import Problem, ProblemReply
+from masktalk.server.messages import ProblemReply
+from masktalk.server.problems import Problem, Refusal, problem_of
 
 logger = logging.getLogger(__name__)
-
-
-class Refusal(MasktalkError):
-    """A request that cannot be served.
-
-    Args:
-        status: HTTP status of the reply.
-        subject: What it is about.
-        problem: What is wrong with it.
-        remedy: What the caller can do.
-    """
-
-    def __init__(self, status: int, subject: str, problem: str, remedy: str = "") -> None:
-        super().__init__(subject, problem, remedy)
-        self.status = status
 
 
 _STATUS: tuple[tuple[type[MasktalkError], int], ...] = (
@@ -43,12 +29,6 @@ def status_of(error: MasktalkError) -> int:
     if isinstance(error, Refusal):
         return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-
-
-def problem_of(error: MasktalkError) -> Problem:
-    """An error as a message."""
-    message = " ".join(f"{error.subject}: {error.problem}".split())
-    return Problem(type=type(error).__name__, message=message, remedy=error.remedy)
 
 
 def reply(status: int, problem: Problem) -> JSONResponse:

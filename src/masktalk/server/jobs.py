@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from masktalk.errors import NoFaceError
-from masktalk.server.failures import Refusal
-from masktalk.server.messages import JobInfo, Problem
+from masktalk.server.messages import JobInfo
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
+from masktalk.server.problems import Problem, Refusal
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.store import AvatarRecord, JobRecord, SpeechRecord, Store
 from masktalk.server.tasks import Prepare, Render, Step, Task

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from masktalk.faces.points import RigPoints
+from masktalk.server.problems import Problem
+from masktalk.server.tasks import MouthChoice
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
-MouthChoice = Literal["auto", "open", "cloth", "draw"]
 AvatarStatus = Literal["uploaded", "preparing", "ready", "needs_points", "failed"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -20,14 +21,6 @@ class Message(BaseModel):
     """Base of all: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class Problem(Message):
-    """What went wrong, in one line and in parts."""
-
-    type: str
-    message: str
-    remedy: str = ""
 
 
 class ProblemReply(Message):

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from masktalk.errors import MediaError
-from masktalk.server.failures import Refusal
-from masktalk.server.messages import Problem
 from masktalk.server.options import Limits
+from masktalk.server.problems import Problem, Refusal
 from masktalk.server.tasks import ANSWERS, Failed, Finished, Found, Order, Step, Task
 
 logger = logging.getLogger(__name__)

@@ -6,10 +6,15 @@ import asyncio
 import contextlib
 import shutil
 
+import numpy as np
+
 from masktalk.errors import MissingExtraError
-from masktalk.server.failures import Refusal
+from masktalk.server.problems import Refusal
+from masktalk.types import Audio
 
 _SECONDS = 20.0
+_HEADER = 44
+_BYTES_A_SECOND = 22_050 * 2
 
 
 def can_say() -> bool:
@@ -17,13 +22,13 @@ def can_say() -> bool:
     return shutil.which("espeak-ng") is not None
 
 
-async def say(text: str, voice: str, most_bytes: int) -> bytes:
-    """A WAV file with the text spoken.
+async def say(text: str, voice: str, most_seconds: float) -> Audio:
+    """The text, spoken.
 
     Args:
         text: What to say; goes in through standard input, never through a command line.
         voice: One of espeak-ng's, such as ``en`` or ``de``; already checked to be a plain word.
-        most_bytes: Longer speech is refused.
+        most_seconds: Longer speech is refused.
 
     Raises:
         MissingExtraError: espeak-ng is not installed.
@@ -40,16 +45,21 @@ async def say(text: str, voice: str, most_bytes: int) -> bytes:
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        sound = await asyncio.wait_for(_talk(process, text, most_bytes), _SECONDS)
+        sound = await asyncio.wait_for(
+            _talk(process, text, int(most_seconds * _BYTES_A_SECOND)), _SECONDS
+        )
     except asyncio.TimeoutError as error:
         raise Refusal(422, "text", "takes too long to speak", "say less") from error
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-    if len(sound) < 100:
+    if len(sound) <= _HEADER:
         raise Refusal(422, f"voice {voice}", "espeak-ng could not speak with it", "try en")
-    return sound
+    # A canonical WAV header; its lengths are those of an endless stream, so they say nothing.
+    rate = int.from_bytes(sound[24:28], "little")
+    pcm = sound[_HEADER : len(sound) - (len(sound) - _HEADER) % 2]
+    return Audio(np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768), rate)
 
 
 async def _talk(process: asyncio.subprocess.Process, text: str, most_bytes: int) -> bytes:

@@ -13,9 +13,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from masktalk.server.messages import Problem, ProblemReply
+from masktalk.server.messages import ProblemReply
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import ServerOptions
+from masktalk.server.problems import Problem
 
 logger = logging.getLogger(__name__)
 

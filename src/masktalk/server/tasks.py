@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from masktalk.server.messages import MouthChoice, Problem
+from masktalk.server.problems import Problem
+
+MouthChoice = Literal["auto", "open", "cloth", "draw"]
 
 
 class _Record(BaseModel):

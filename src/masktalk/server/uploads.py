@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import Request
 
-from masktalk.server.failures import Refusal
+from masktalk.server.problems import Refusal
 
 #: First bytes -> suffix of the stored file. The caller's own name decides nothing.
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (

@@ -19,8 +19,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from masktalk.errors import MasktalkError, MediaError
-from masktalk.server.failures import problem_of
-from masktalk.server.messages import Problem
+from masktalk.server.problems import Problem, problem_of
 from masktalk.server.tasks import Failed, Finished, Found, Hear, Order, Prepare, Probe, Render, Step
 
 _PREVIEW, _THUMBNAIL = 1600, 320

@@ -16,10 +16,10 @@ import numpy as np
 from masktalk.avatar import Avatar
 from masktalk.engines import make_engine
 from masktalk.errors import MasktalkError
-from masktalk.server.failures import Refusal, problem_of
-from masktalk.server.messages import LiveInfo, Problem
+from masktalk.server.messages import LiveInfo
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
+from masktalk.server.problems import Problem, Refusal, problem_of
 from masktalk.server.store import new_id
 from masktalk.session import Moment, Session, SessionOptions
 

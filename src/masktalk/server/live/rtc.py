@@ -16,9 +16,9 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamT
 from av.audio.resampler import AudioResampler
 
 from masktalk.errors import MasktalkError
-from masktalk.server.failures import Refusal
 from masktalk.server.live.hub import AUDIO_RATE, LiveSession, Viewer
 from masktalk.server.messages import SessionDescription
+from masktalk.server.problems import Refusal
 from masktalk.types import Frame
 
 logger = logging.getLogger(__name__)

@@ -16,19 +16,9 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from masktalk.errors import MasktalkError
-from masktalk.server.failures import problem_of
 from masktalk.server.live.hub import LiveSession
-from masktalk.server.messages import (
-    AudioFormat,
-    Close,
-    Control,
-    Flush,
-    Interrupt,
-    Play,
-    Problem,
-    Say,
-    Watch,
-)
+from masktalk.server.messages import AudioFormat, Close, Control, Flush, Interrupt, Play, Say, Watch
+from masktalk.server.problems import Problem, problem_of
 from masktalk.session import Moment
 from masktalk.types import Frame
 

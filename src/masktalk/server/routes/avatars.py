@@ -21,9 +21,9 @@ from masktalk.faces.canonical import (
     UPPER_LIP,
 )
 from masktalk.faces.points import Points, RigPoints
-from masktalk.server.failures import Refusal
 from masktalk.server.jobs import BUNDLE, POINTS, job_info, source_path
 from masktalk.server.messages import AvatarInfo, AvatarRename, JobInfo, Rig, RigUpdate
+from masktalk.server.problems import Refusal
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.services import IdPath, Served
 from masktalk.server.store import AvatarRecord, JobRecord, new_id
@@ -65,7 +65,7 @@ async def upload(
         assert isinstance(found, Found)
         avatar = AvatarRecord(
             id=id,
-            name=clean_name(name),
+            name=clean_name(Path(name).stem),
             kind=found.source,
             suffix=suffix,
             width=found.width,

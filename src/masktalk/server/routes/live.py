@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Response, WebSocket
 
 from masktalk.errors import MasktalkError
-from masktalk.server.failures import Refusal, problem_of
 from masktalk.server.jobs import BUNDLE
 from masktalk.server.live.hub import AUDIO_RATE, LiveSession
 from masktalk.server.live.rtc import Peer
@@ -20,6 +19,7 @@ from masktalk.server.messages import (
     Say,
     SessionDescription,
 )
+from masktalk.server.problems import Refusal, problem_of
 from masktalk.server.routes.speech import samples_of, synthesise
 from masktalk.server.services import IdPath, Served, Services
 from masktalk.server.store import AvatarRecord

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from masktalk.server.failures import Refusal
 from masktalk.server.jobs import VIDEO, job_info
 from masktalk.server.messages import JobInfo, RenderRequest
+from masktalk.server.problems import Refusal
 from masktalk.server.services import IdPath, Served
 from masktalk.server.store import AvatarRecord, JobRecord, SpeechRecord
 

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import wave
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
+import soxr
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from masktalk.server.failures import Refusal
 from masktalk.server.jobs import source_path
 from masktalk.server.live.hub import AUDIO_RATE
 from masktalk.server.messages import SayRequest, SpeechInfo
+from masktalk.server.problems import Refusal
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.say import say
 from masktalk.server.services import IdPath, Served, Services
 from masktalk.server.store import JobRecord, SpeechRecord, new_id
 from masktalk.server.tasks import Finished, Hear
 from masktalk.server.uploads import RAW_BODY, clean_name, receive
+from masktalk.types import Audio, FloatArray
 
 router = APIRouter(prefix="/api/speech", tags=["speech"])
 
-SAMPLES = "samples.npy"
+SAMPLES, _WAV = "samples.npy", ".wav"
 
 
 @router.post("", status_code=201, openapi_extra=RAW_BODY)
@@ -73,15 +79,14 @@ async def synthesise(served: Services, text: str, voice: str) -> SpeechInfo:
     limits = served.options.limits
     if len(text) > limits.text_characters:
         raise Refusal(422, "text", f"is longer than {limits.text_characters} characters")
-    sound = await say(text, voice, limits.upload_bytes)
+    spoken = await say(text, voice, limits.speech_seconds)
     id = new_id()
     folder = served.store.make_folder(SpeechRecord, id)
-    source_path(folder, ".wav").write_bytes(sound)
-    try:
-        return await _keep(served, id, ".wav", clean_name(text))
-    finally:
-        if served.store.find(SpeechRecord, id) is None:
-            served.store.drop(SpeechRecord, id)
+    await asyncio.to_thread(_write_spoken, folder, spoken)
+    seconds = float(spoken.duration)
+    return _remember(
+        served, SpeechRecord(id=id, name=clean_name(text), seconds=seconds, suffix=_WAV)
+    )
 
 
 def samples_of(served: Services, id: str) -> Path:
@@ -107,10 +112,27 @@ async def _keep(served: Services, id: str, suffix: str, name: str) -> SpeechInfo
     except TaskFailed as failure:
         raise failure.as_refusal() from failure
     assert isinstance(heard, Finished)
-    speech = SpeechRecord(id=id, name=name, seconds=heard.seconds, suffix=suffix)
+    return _remember(served, SpeechRecord(id=id, name=name, seconds=heard.seconds, suffix=suffix))
+
+
+def _write_spoken(folder: Path, spoken: Audio) -> None:
+    """Our own synthesiser's sound needs no looking into: write it as it is, and as samples."""
+    with wave.open(str(source_path(folder, _WAV)), "wb") as file:
+        file.setparams((1, 2, spoken.rate, 0, "NONE", ""))
+        file.writeframes(_pcm16(spoken.samples).tobytes())
+    live = soxr.resample(spoken.samples, spoken.rate, AUDIO_RATE)
+    with (folder / SAMPLES).open("wb") as file:
+        np.save(file, _pcm16(live), allow_pickle=False)
+
+
+def _pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:
+    return np.rint(np.clip(samples, -1, 1) * 32767).astype(np.int16)
+
+
+def _remember(served: Services, speech: SpeechRecord) -> SpeechInfo:
     served.store.put(speech)
-    _forget_oldest(served, keep=id)
-    return SpeechInfo(id=id, name=name, seconds=heard.seconds)
+    _forget_oldest(served, keep=speech.id)
+    return SpeechInfo(id=speech.id, name=speech.name, seconds=speech.seconds)
 
 
 def _forget_oldest(served: Services, keep: str) -> None:

@@ -1,0 +1,38 @@
+"""What can go wrong, as it is told to the outside."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from masktalk.errors import MasktalkError
+
+
+class Problem(BaseModel):
+    """What went wrong, in one line and in parts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str
+    message: str
+    remedy: str = ""
+
+
+class Refusal(MasktalkError):
+    """A request that cannot be served.
+
+    Args:
+        status: HTTP status of the reply.
+        subject: What it is about.
+        problem: What is wrong with it.
+        remedy: What the caller can do.
+    """
+
+    def __init__(self, status: int, subject: str, problem: str, remedy: str = "") -> None:
+        super().__init__(subject, problem, remedy)
+        self.status = status
+
+
+def problem_of(error: MasktalkError) -> Problem:
+    """An error as a message."""
+    message = " ".join(f"{error.subject}: {error.problem}".split())
+    return Problem(type=type(error).__name__, message=message, remedy=error.remedy)
