@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 
@@ -63,7 +63,7 @@ def open_input(path: Path) -> Iterator[Any]:
     """
     checked_file(path)
     try:
-        with path.open("rb") as file, _demuxer(file) as container:
+        with _demuxer(path) as container:
             if _INDIRECT & set(container.format.name.split(",")):
                 raise MediaError(path, "is no video or sound that can be read", _REMEDY)
             check_bytes(path, container)
@@ -77,16 +77,28 @@ class _Nameless:
 
     name = "input"
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.read = file.read
-        self.seek = file.seek
-        self.tell = file.tell
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    def read(self, size: int) -> bytes:
+        return os.read(self._handle, size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return os.lseek(self._handle, offset, whence)
+
+    def tell(self) -> int:
+        return os.lseek(self._handle, 0, os.SEEK_CUR)
+
+    def __del__(self) -> None:
+        # Readers of frames are kept for long and dropped without ceremony.
+        if hasattr(self, "_handle"):
+            os.close(self._handle)
 
 
-def _demuxer(file: BinaryIO) -> Any:
+def _demuxer(path: Path) -> Any:
     # No protocol may be opened: what a playlist inside the file points at stays closed.
     closed = {"protocol_whitelist": "none"}
-    return av.open(_Nameless(file), "r", container_options=closed, buffer_size=1 << 17)
+    return av.open(_Nameless(path), "r", container_options=closed, buffer_size=1 << 17)
 
 
 def unreadable(path: Path, error: av.FFmpegError) -> MediaError:
