@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
 from masktalk.avatar import Avatar
 from masktalk.engines.base import Speech, make_engine
+from masktalk.evaluate.mouth import correlation
 from masktalk.evaluate.pictures import downward_flow, edge_ring, slope_along
 from masktalk.faces.follow import MeshTracker
 from masktalk.faces.measures import measure_mesh
@@ -76,15 +76,6 @@ def measure_motion(avatar: Avatar, speech: Audio, options: RenderOptions | None 
         worst_seam=float(seams[np.nanargmax(np.abs(seams - 1))]),
         changed_outside=max(moment.outside for moment in found),
     )
-
-
-def correlation(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
-    """Pearson's r where both are known; NaN where one does not vary or too little is known."""
-    known = np.isfinite(a) & np.isfinite(b)
-    a, b = a[known], b[known]
-    if len(a) < 8 or a.std() < 1e-9 or b.std() < 1e-9:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])
 
 
 def _moments(avatar: Avatar, speech: Audio, options: RenderOptions) -> Iterator[_Moment]:

@@ -15,9 +15,8 @@ LIPS = (
     78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
 )  # fmt: skip
 _STABLE = (33, 133, 263, 362, 168, 6, 8, 9, 193, 417)
-# The mouth crop in eye distances: its middle below the eyes, and half its side.
-_MOUTH_BELOW, _MOUTH_HALF = 0.75, 0.55
-_EYES_MIDDLE = 0.0
+# Crops in eye distances: their middle below the eyes, and half their side.
+_MOUTH_BELOW, _EYES_BELOW, _HALF = 0.75, -0.1, 0.55
 
 
 def mouth_crop(frame: Frame, mesh: FloatArray, side: int = 128) -> UInt8Array:
@@ -30,9 +29,17 @@ def mouth_crop(frame: Frame, mesh: FloatArray, side: int = 128) -> UInt8Array:
         mesh: (478, 3) in pixels of the frame.
         side: Of the crop in pixels.
     """
-    scale = side / (2 * _MOUTH_HALF)
-    target = frontal_mesh(mesh)[list(_STABLE), :2]
-    target = (target - [_EYES_MIDDLE, _MOUTH_BELOW]) * scale + side / 2
+    return _crop(frame, mesh, side, _MOUTH_BELOW)
+
+
+def upper_crop(frame: Frame, mesh: FloatArray, side: int = 128) -> UInt8Array:
+    """(side, side, 3) eyes and brows, at the scale of ``mouth_crop``."""
+    return _crop(frame, mesh, side, _EYES_BELOW)
+
+
+def _crop(frame: Frame, mesh: FloatArray, side: int, below: float) -> UInt8Array:
+    scale = side / (2 * _HALF)
+    target = (frontal_mesh(mesh)[list(_STABLE), :2] - [0, below]) * scale + side / 2
     source = mesh[list(_STABLE), :2].astype(np.float64)
     there, _ = cv2.estimateAffinePartial2D(target, source, method=cv2.LMEDS)
     if there is None:

@@ -1,0 +1,284 @@
+"""How well predicted mouths follow real ones.
+
+The protocol: one lag for the whole method, the one between -200 and 400 ms that maximises the
+mean correlation of the aperture; then per clip Pearson's r of the aperture over all frames and
+over speech alone, of the width, and closures matched one to one within a tolerance. A closure is
+a run of frames whose aperture lies in the lowest 15 % of the range from the clip's 5th to its
+95th percentile, or in which the predicted closure exceeds one half.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from masktalk.errors import InputError
+from masktalk.types import Progress, silent
+
+Curve = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+LAGS: Curve = np.round(np.arange(-20, 41) * 0.01, 2)
+_TOLERANCE = 0.06
+_CLOSED_SHARE = 0.15
+_AROUND_SPEECH = 0.15
+_VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg")
+
+
+@dataclass(frozen=True, eq=False)
+class TrueMouth:
+    """What the mouth of one recording did.
+
+    Attributes:
+        name: Of the recording.
+        time: (N,) seconds on the sound's clock.
+        aperture: (N,) gap of the inner lips in eye distances; NaN where not tracked.
+        width: (N,) mouth width in eye distances; NaN where not tracked.
+        speech: (N,) whether somebody speaks, a little widened.
+    """
+
+    name: str
+    time: Curve
+    aperture: Curve
+    width: Curve
+    speech: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedMouth:
+    """What was made of its sound, at any rate.
+
+    Attributes:
+        time: (M,) seconds.
+        aperture: (M,) in any unit.
+        width: (M,) in any unit.
+        closure: (M,) 0..1, or None to judge closures by the aperture's own range.
+    """
+
+    time: Curve
+    aperture: Curve
+    width: Curve
+    closure: Curve | None = None
+
+
+@dataclass(frozen=True)
+class ClipScore:
+    """One recording's figures; correlations are NaN where a curve does not move."""
+
+    name: str
+    aperture: float
+    aperture_in_speech: float
+    width: float
+    true_closures: int
+    predicted_closures: int
+    matched_closures: int
+
+
+@dataclass(frozen=True)
+class MouthScore:
+    """The figures of a method over a set of recordings.
+
+    Attributes:
+        lag: Seconds by which the method runs ahead of the mouths.
+        clips: One entry a recording.
+    """
+
+    lag: float
+    clips: tuple[ClipScore, ...]
+
+    def median(self, figure: str) -> float:
+        """The median of one of the correlations."""
+        values = [getattr(clip, figure) for clip in self.clips]
+        finite = [value for value in values if np.isfinite(value)]
+        return float(np.median(finite)) if finite else float("nan")
+
+    @property
+    def precision(self) -> float:
+        predicted = sum(clip.predicted_closures for clip in self.clips)
+        return sum(clip.matched_closures for clip in self.clips) / max(predicted, 1)
+
+    @property
+    def recall(self) -> float:
+        true = sum(clip.true_closures for clip in self.clips)
+        return sum(clip.matched_closures for clip in self.clips) / max(true, 1)
+
+    @property
+    def f1(self) -> float:
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
+
+    def as_dict(self) -> dict[str, float | int]:
+        return {
+            "clips": len(self.clips),
+            "lag": self.lag,
+            "r": self.median("aperture"),
+            "r_speech": self.median("aperture_in_speech"),
+            "w": self.median("width"),
+            "precision": self.precision,
+            "recall": self.recall,
+            "f1": self.f1,
+        }
+
+
+def score(pairs: Sequence[tuple[TrueMouth, PredictedMouth]]) -> MouthScore:
+    """Compare predictions with recordings.
+
+    Raises:
+        ValueError: There is nothing to compare.
+    """
+    if not pairs:
+        raise ValueError("there is no recording to compare with")
+    by_lag = np.array(
+        [
+            [correlation(_at(said, said.aperture, true.time - lag), true.aperture) for lag in LAGS]
+            for true, said in pairs
+        ]
+    )
+    usable = by_lag[np.isfinite(by_lag).any(axis=1)]
+    lag = float(LAGS[np.nanmean(usable, axis=0).argmax()]) if len(usable) else 0.0
+    return MouthScore(lag, tuple(_clip(true, said, lag) for true, said in pairs))
+
+
+def _clip(true: TrueMouth, said: PredictedMouth, lag: float) -> ClipScore:
+    when = true.time - lag
+    aperture, width = _at(said, said.aperture, when), _at(said, said.width, when)
+    speech = true.speech & np.isfinite(true.aperture)
+    met = closed(aperture) if said.closure is None else _at(said, said.closure, when) > 0.5
+    real = [run for run in runs(closed(true.aperture)) if speech[run[0] : run[1] + 1].any()]
+    made = [run for run in runs(met) if speech[run[0] : run[1] + 1].any()]
+    return ClipScore(
+        true.name,
+        correlation(aperture, true.aperture),
+        correlation(aperture[speech], true.aperture[speech]),
+        correlation(width, true.width),
+        len(real),
+        len(made),
+        matches(real, made, true.time),
+    )
+
+
+def correlation(a: Curve, b: Curve) -> float:
+    """Pearson's r where both are finite; NaN when one is constant or fewer than 8 remain."""
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b = a[both], b[both]
+    if len(a) < 8 or a.std() < 1e-9 or b.std() < 1e-9:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def closed(aperture: Curve) -> Mask:
+    """(N,) where the lips meet, judged by the curve's own range."""
+    if not np.isfinite(aperture).any():
+        return np.zeros(len(aperture), np.bool_)
+    low, high = np.nanpercentile(aperture, [5, 95])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(aperture < low + _CLOSED_SHARE * (high - low), np.bool_)
+
+
+def runs(mask: Mask) -> list[tuple[int, int]]:
+    """First and last index of every run of true."""
+    edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def matches(real: list[tuple[int, int]], made: list[tuple[int, int]], time: Curve) -> int:
+    """How many runs pair up one to one, nearest first, within the tolerance."""
+    candidates = []
+    for i, (begin, end) in enumerate(real):
+        for j, (first, last) in enumerate(made):
+            gap = max(time[first] - time[end], time[begin] - time[last], 0.0)
+            if gap <= _TOLERANCE:
+                apart = abs(time[begin] + time[end] - time[first] - time[last])
+                candidates.append((gap, apart, i, j))
+    used_real: set[int] = set()
+    used_made: set[int] = set()
+    for _, _, i, j in sorted(candidates):
+        if i not in used_real and j not in used_made:
+            used_real.add(i)
+            used_made.add(j)
+    return len(used_real)
+
+
+def evaluate_mouths(folder: str | os.PathLike[str], progress: Progress = silent) -> MouthScore:
+    """Articulate the sound of every recording in a folder and compare with its mouth.
+
+    Args:
+        folder: Talking videos, which are tracked here, or tracked ones: ``gt/NAME.npz`` and
+            ``speech/NAME.wav``.
+        progress: Told how many recordings are done.
+
+    Raises:
+        InputError: Nothing to measure is in it.
+        MediaError: A recording cannot be read.
+    """
+    root = Path(folder)
+    tracked = (root / "gt").is_dir()
+    found = sorted((root / "gt").glob("*.npz")) if tracked else sorted(_videos(root))
+    if not found:
+        raise InputError(root, "has no talking videos", "give a folder with .mp4 files")
+    pairs = []
+    for path in found:
+        sound = root / "speech" / f"{path.stem}.wav" if tracked else path
+        said, speech = _predict(sound)
+        true = _read_tracked(path) if tracked else _track(path, said.time, speech)
+        pairs.append((true, said))
+        progress("measuring", len(pairs), len(found))
+    return score(pairs)
+
+
+def _videos(root: Path) -> Iterator[Path]:
+    if root.is_dir():
+        yield from (path for path in root.iterdir() if path.suffix.lower() in _VIDEOS)
+
+
+def _predict(sound: Path) -> tuple[PredictedMouth, Curve]:
+    from masktalk.speech import articulate, measures
+
+    articulation = articulate(sound)
+    meant = measures(articulation)
+    time = np.arange(len(articulation)) / articulation.rate
+    said = PredictedMouth(
+        time,
+        meant.aperture.astype(np.float64),
+        meant.width.astype(np.float64),
+        meant.closure.astype(np.float64),
+    )
+    return said, articulation.voice.astype(np.float64)
+
+
+def _read_tracked(path: Path) -> TrueMouth:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            offset = float(data["av_offset"]) if "av_offset" in data else 0.0
+            return TrueMouth(
+                path.stem,
+                np.asarray(data["t"], np.float64) - offset,
+                np.asarray(data["aperture"], np.float64),
+                np.asarray(data["width"], np.float64),
+                np.asarray(data["vad"], np.bool_),
+            )
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(path, f"is no tracked mouth ({error})") from error
+
+
+def _track(path: Path, time: Curve, voice: Curve) -> TrueMouth:
+    from masktalk.evaluate.tracking import track_mouth
+
+    mouth = track_mouth(path)
+    spoken = time[voice > 0.5]
+    distance = np.full(len(mouth.t), np.inf)
+    if len(spoken):
+        right = np.searchsorted(spoken, mouth.t).clip(0, len(spoken) - 1)
+        left = np.maximum(right - 1, 0)
+        distance = np.minimum(abs(spoken[right] - mouth.t), abs(spoken[left] - mouth.t))
+    return TrueMouth(path.stem, mouth.t, mouth.aperture, mouth.width, distance <= _AROUND_SPEECH)
+
+
+def _at(said: PredictedMouth, values: Curve, time: Curve) -> Curve:
+    return np.interp(time, said.time, values)

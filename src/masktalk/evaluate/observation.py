@@ -1,0 +1,157 @@
+"""What is to be seen and heard in one talking video."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from masktalk.errors import MediaError
+from masktalk.evaluate.mouth import Curve, Mask, runs
+from masktalk.evaluate.pictures import mouth_crop, sharpness, upper_crop
+from masktalk.evaluate.tracking import MouthTrack
+from masktalk.faces.follow import follow_mouth
+from masktalk.media import open_source, stream_audio
+from masktalk.speech import articulate, measures
+from masktalk.types import Audio, FloatArray, Frame, Progress, silent
+
+#: Pauses shorter than this, in seconds, are part of speaking.
+PAUSE = 0.3
+_LOUDNESS_RATE = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """What is heard, and what a mouth that says it does.
+
+    Attributes:
+        time: (N,) seconds.
+        loudness: (N,) root mean square, 0 to 1 of the loudest.
+        aperture: (N,) opening that the articulation asks of an average face.
+        closure: (N,) 0 to 1, whether it asks for lips that meet.
+        speaking: (N,) whether somebody speaks; short pauses belong to it.
+    """
+
+    time: Curve
+    loudness: Curve
+    aperture: Curve
+    closure: Curve
+    speaking: Mask
+
+    def pauses(self) -> list[tuple[float, float]]:
+        """Begin and end of every silence in seconds."""
+        return [(self.time[a], self.time[b]) for a, b in runs(~self.speaking)]
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One video, seen and heard.
+
+    Attributes:
+        path: The file.
+        width: Pixels.
+        height: Pixels.
+        rate: Frames per second; 1 for a picture.
+        track: The mouth, one record a frame.
+        meshes: (478, 3) in pixels a frame, None where no face is seen.
+        detail: (N, 2) sharpness of the mouth and of the upper face; NaN without a face.
+        sound: None where the video has none.
+    """
+
+    path: Path
+    width: int
+    height: int
+    rate: Fraction
+    track: MouthTrack
+    meshes: tuple[FloatArray | None, ...]
+    detail: Curve
+    sound: Sound | None
+
+    @property
+    def seconds(self) -> float:
+        return float(len(self.meshes) / self.rate)
+
+    @property
+    def has_face(self) -> bool:
+        return bool(self.track.tracked.any())
+
+    def silent_frames(self) -> Mask:
+        """(N,) frames well inside a pause."""
+        quiet = np.zeros(len(self.track), np.bool_)
+        if self.sound is not None:
+            for begin, end in self.sound.pauses():
+                quiet |= (self.track.t >= begin + 0.15) & (self.track.t <= end - 0.1)
+        return quiet
+
+
+def observe(path: str | os.PathLike[str], progress: Progress = silent) -> Observation:
+    """Look at every frame of a video once and hear its sound.
+
+    Raises:
+        MediaError: It cannot be read as a video or a picture.
+    """
+    path = Path(path)
+    source = open_source(path)
+    records, meshes, detail = [], [], []
+    for frame, mesh, measured in follow_mouth(source.frames()):
+        records.append(measured)
+        meshes.append(mesh)
+        detail.append(_detail(frame, mesh))
+        progress(f"looking at {path.name}", len(records), source.frame_count)
+    return Observation(
+        path=path,
+        width=source.width,
+        height=source.height,
+        rate=source.rate or Fraction(1),
+        track=MouthTrack(tuple(records)),
+        meshes=tuple(meshes),
+        detail=np.array(detail, np.float64).reshape(-1, 2),
+        sound=_hear(path),
+    )
+
+
+def _detail(frame: Frame, mesh: FloatArray | None) -> tuple[float, float]:
+    if mesh is None:
+        return float("nan"), float("nan")
+    return sharpness(mouth_crop(frame, mesh)), sharpness(upper_crop(frame, mesh))
+
+
+def _hear(path: Path) -> Sound | None:
+    """The sound of a file; None when it has none."""
+    try:
+        blocks = [block.samples for block in stream_audio(path)]
+    except MediaError:
+        return None
+    audio = Audio(np.concatenate(blocks), 16000)
+    if not len(audio.samples):
+        return None
+    said = articulate(audio)
+    meant = measures(said)
+    time = np.arange(len(said)) / said.rate
+    return Sound(
+        time=time,
+        loudness=_loudness(audio, len(said)),
+        aperture=meant.aperture.astype(np.float64),
+        closure=meant.closure.astype(np.float64),
+        speaking=_without_short_pauses(said.voice > 0.5, said.rate),
+    )
+
+
+def _loudness(audio: Audio, steps: int) -> Curve:
+    hop = audio.rate // _LOUDNESS_RATE
+    padded = np.zeros(steps * hop)
+    padded[: min(len(audio.samples), len(padded))] = audio.samples[: len(padded)]
+    power = (padded.reshape(steps, hop) ** 2).mean(axis=1)
+    level = np.sqrt(np.convolve(power, np.ones(5) / 5, "same"))
+    return np.asarray(level / max(float(level.max()), 1e-9), np.float64)
+
+
+def _without_short_pauses(voice: Mask, rate: int) -> Mask:
+    filled = voice.copy()
+    for first, last in runs(~voice):
+        if last - first + 1 < PAUSE * rate:
+            filled[first : last + 1] = True
+    return filled

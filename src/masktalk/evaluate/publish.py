@@ -1,0 +1,70 @@
+"""Write a review to disk: the page and the contact sheet, both or neither."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from masktalk.errors import OutputError
+from masktalk.evaluate.page import page
+from masktalk.evaluate.review import Review, ReviewOptions, review
+from masktalk.evaluate.sheet import sheet
+from masktalk.types import Progress, silent
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """What was written.
+
+    Attributes:
+        review: All that is in it.
+        page: The HTML file.
+        sheet: The PNG file beside it.
+    """
+
+    review: Review
+    page: Path
+    sheet: Path
+
+
+def write_review(
+    video: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    options: ReviewOptions | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Published:
+    """Review a video and write ``output`` (.html) and its contact sheet (.png) beside it.
+
+    Raises:
+        MediaError: The video, or what it is compared with, cannot be read.
+        OutputError: A file exists already, or cannot be written.
+    """
+    html = Path(output)
+    if html.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(html, "is not the name of a page", "give a name that ends in .html")
+    png = html.with_suffix(".png")
+    for path in (html, png):
+        if path.exists() and not overwrite:
+            raise OutputError(path, "exists already", "give another name or --overwrite")
+    if not html.parent.is_dir():
+        raise OutputError(html, "its folder does not exist", "make it first")
+    found = review(video, options, progress)
+    packed = io.BytesIO()
+    sheet(found).save(packed, "PNG", optimize=True)
+    _write(png, packed.getvalue())
+    _write(html, page(found).encode("utf-8"))
+    return Published(found, html, png)
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(path, f"cannot be written ({error.strerror})") from error
