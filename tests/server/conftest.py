@@ -51,7 +51,7 @@ class RunningServer:
         return httpx.Client(base_url=self.url, timeout=60, **kwargs)
 
 
-@pytest.fixture()
+@pytest.fixture
 def make_server(tmp_path):
     """Starts servers; whatever still runs is ended."""
     made = []
@@ -76,7 +76,7 @@ def server(tmp_path_factory):
     running.stop()
 
 
-@pytest.fixture()
+@pytest.fixture
 def client(server):
     with server.client() as client:
         yield client

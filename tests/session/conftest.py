@@ -92,16 +92,16 @@ class PlainAvatar:
         return int(time * self.rate) % self.frame_count
 
 
-@pytest.fixture()
+@pytest.fixture
 def articulator():
     return LoudnessArticulator()
 
 
-@pytest.fixture()
+@pytest.fixture
 def engine():
     return GaugeEngine()
 
 
-@pytest.fixture()
+@pytest.fixture
 def avatar():
     return PlainAvatar()

@@ -54,7 +54,9 @@ def test_speech_opens_the_mouth_at_its_time_and_closes_it_after(articulator):
 def test_a_second_utterance_is_not_shifted_by_what_the_first_left(articulator):
     spans = [(Fraction(0), Fraction(2, 5)), (Fraction(1), Fraction(7, 5))]
     talk = Talk(articulator, spans)
-    jaw = talk.run(Fraction(8, 5), loud=[(Fraction(0), Fraction(1, 5)), (Fraction(1), Fraction(6, 5))])
+    jaw = talk.run(
+        Fraction(8, 5), loud=[(Fraction(0), Fraction(1, 5)), (Fraction(1), Fraction(6, 5))]
+    )
     assert not jaw[40:100].any()
     assert jaw[106:120].min() == 1
     assert not jaw[126:].any()

@@ -9,7 +9,7 @@ from masktalk.session.timeline import Timeline
 RATE = 48_000
 
 
-@pytest.fixture()
+@pytest.fixture
 def timeline():
     return Timeline(RATE, block=960, hold=8640, tail=17_280, limit=RATE * 60)
 

@@ -12,12 +12,12 @@ class Clock:
         return self.now
 
 
-@pytest.fixture()
+@pytest.fixture
 def clock():
     return Clock()
 
 
-@pytest.fixture()
+@pytest.fixture
 def timeline(clock):
     return Timeline(rate=1000, block=20, hold=100, tail=200, limit=5000, clock=clock)
 

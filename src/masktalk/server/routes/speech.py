@@ -126,7 +126,7 @@ def _write_spoken(folder: Path, spoken: Audio) -> None:
 
 
 def _pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:
-    return np.rint(np.clip(samples, -1, 1) * 32767).astype(np.int16)
+    return np.asarray(np.rint(np.clip(samples, -1, 1) * 32767), np.int16)
 
 
 def _remember(served: Services, speech: SpeechRecord) -> SpeechInfo:
