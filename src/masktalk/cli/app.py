@@ -19,6 +19,7 @@ from masktalk.cli import (
     models,
     prepare,
     render,
+    review,
     serve,
 )
 from masktalk.errors import MasktalkError
@@ -35,6 +36,7 @@ app.command()(prepare.prepare)
 app.command()(locate.locate)
 app.command()(articulate.articulate)
 app.command()(serve.serve)
+app.command()(review.review)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command()(engines.engines)

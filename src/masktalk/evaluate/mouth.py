@@ -10,7 +10,7 @@ a run of frames whose aperture lies in the lowest 15 % of the range from the cli
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,7 +219,7 @@ def evaluate_mouths(folder: str | os.PathLike[str], progress: Progress = silent)
     """
     root = Path(folder)
     tracked = (root / "gt").is_dir()
-    found = sorted((root / "gt").glob("*.npz")) if tracked else sorted(_videos(root))
+    found = sorted((root / "gt").glob("*.npz")) if tracked else talking_videos(root)
     if not found:
         raise InputError(root, "has no talking videos", "give a folder with .mp4 files")
     pairs = []
@@ -232,9 +232,19 @@ def evaluate_mouths(folder: str | os.PathLike[str], progress: Progress = silent)
     return score(pairs)
 
 
-def _videos(root: Path) -> Iterator[Path]:
-    if root.is_dir():
-        yield from (path for path in root.iterdir() if path.suffix.lower() in _VIDEOS)
+def talking_videos(root: Path) -> list[Path]:
+    """The file itself, or every video in a folder by name.
+
+    Raises:
+        InputError: There is none.
+    """
+    if root.is_file():
+        return [root]
+    found = sorted(root.iterdir()) if root.is_dir() else []
+    videos = [path for path in found if path.suffix.lower() in _VIDEOS]
+    if not videos:
+        raise InputError(root, "has no talking videos", "give a folder with .mp4 files")
+    return videos
 
 
 def _predict(sound: Path) -> tuple[PredictedMouth, Curve]:

@@ -10,14 +10,16 @@ import itertools
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from masktalk.errors import InputError, NoFaceError
+from masktalk.evaluate.mouth import talking_videos
 from masktalk.evaluate.pictures import lip_distance, mouth_crop, ssim
 from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures
@@ -64,6 +66,24 @@ class Reenactment:
     def gain(self) -> float:
         """Share by which the lips are nearer than a still picture's; 0.25 is the bar."""
         return 1 - self.spoken.distance / self.still.distance
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, the gain included."""
+        return {**asdict(self), "gain": self.gain}
+
+
+def reenact_all(
+    folder: str | os.PathLike[str],
+    options: RenderOptions | None = None,
+    progress: Progress = silent,
+) -> list[Reenactment]:
+    """Measure one talking video, or every one in a folder.
+
+    Raises:
+        InputError: The folder has no videos.
+        MasktalkError: As ``reenact``.
+    """
+    return [reenact(path, options, progress) for path in talking_videos(Path(folder))]
 
 
 def reenact(
