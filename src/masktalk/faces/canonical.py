@@ -165,3 +165,17 @@ def pull(mesh: FloatArray, indices: npt.NDArray[Any], places: FloatArray) -> Flo
 def _kernel(a: FloatArray, b: FloatArray) -> npt.NDArray[Any]:
     distance = np.linalg.norm(a[:, None] - b[None], axis=2) * (np.sqrt(3) / _REACH)
     return np.asarray((1 + distance) * np.exp(-distance))
+
+
+def pose_onto(model: FloatArray, mesh: FloatArray, indices: list[int]) -> FloatArray:
+    """(478, 3) model turned, scaled and moved so that some points come closest to a mesh's.
+
+    The similarity transform of least squared error (Umeyama, PAMI 13, 1991).
+    """
+    a, b = model[indices].astype(np.float64), mesh[indices].astype(np.float64)
+    a_middle, b_middle = a.mean(axis=0), b.mean(axis=0)
+    u, sizes, vt = np.linalg.svd((a - a_middle).T @ (b - b_middle))
+    handed = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    scale = float((sizes * handed).sum() / max(float(((a - a_middle) ** 2).sum()), 1e-12))
+    posed = scale * (model - a_middle) @ ((u * handed) @ vt) + b_middle
+    return np.asarray(posed, np.float32)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from masktalk.faces.canonical import LEFT_EYE, MOUTH, NOSE_TIP, RIGHT_EYE, canonical_face
+from masktalk.faces.canonical import LEFT_EYE, MOUTH, NOSE_TIP, RIGHT_EYE, canonical_face, pose_onto
 from masktalk.faces.examiner import Look
 from masktalk.types import FloatArray, MouthState
 
@@ -26,6 +26,8 @@ from masktalk.types import FloatArray, MouthState
 _SEEN = 0.024
 # Above this gap between the inner lips, in interocular distances, a mouth is open.
 _PARTED = 0.045
+# Points of a covered face that are seen: eyes, brows, nose bridge, forehead.
+_UPPER = [33, 133, 263, 362, 168, 6, 8, 9, 151, 67, 297, 105, 334, 70, 300, 193, 417, 122, 351]
 _NOSE, _MOUTH = 2, 3
 
 
@@ -72,11 +74,15 @@ def hidden_mouth(mesh: FloatArray, keypoints: Mapping[str, FloatArray]) -> Float
 
 
 def lay_mouth(mesh: FloatArray, place: FloatArray) -> FloatArray:
-    """The mesh with its mouth at (2,) ``EyeFrame`` coordinates and the lower face following."""
-    move = EyeFrame(mesh).to_picture(place) - mesh[list(MOUTH), :2].mean(axis=0)
-    moved = mesh.copy()
-    moved[:, :2] += _follows()[:, None] * move
-    return moved
+    """The mesh with its mouth at (2,) ``EyeFrame`` coordinates and a resting lower face.
+
+    What is hidden takes the canonical head's shape, posed as the visible upper face is.
+    """
+    posed = pose_onto(canonical_face().mesh, mesh, _UPPER)
+    move = EyeFrame(mesh).to_picture(place) - posed[list(MOUTH), :2].mean(axis=0)
+    posed[:, :2] += move
+    hidden = _hidden()[:, None]
+    return np.asarray(mesh + hidden * (posed - mesh), np.float32)
 
 
 class EyeFrame:
@@ -120,9 +126,9 @@ def _coefficients() -> Any:
 
 
 @cache
-def _follows() -> FloatArray:
-    """(478,) how far each point follows the mouth: 0 at the eyes, 1 from the lips down."""
+def _hidden() -> FloatArray:
+    """(478,) how hidden each point of a covered face is: 0 at the eyes, 1 from the lips down."""
     height = canonical_face().mesh[:, 1]
     level = float(height[list(MOUTH)].mean())
-    rise = np.clip((height - 0.2) / (level - 0.2), 0, 1)
+    rise = np.clip((height - 0.15) / (level - 0.25), 0, 1)
     return np.asarray(rise * rise * (3 - 2 * rise), np.float32)
