@@ -52,12 +52,10 @@ class Settings:
     Attributes:
         options: Its own options by name.
         bits_per_pixel: Average bit rate over pixels and frames; None for constant quality.
-        quantizer: MPEG-4's fixed quantizer, 1 (best) to 31; None for none.
     """
 
     options: Mapping[str, str]
     bits_per_pixel: float | None = None
-    quantizer: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,9 @@ def _openh264(quality: Quality) -> Settings:
 
 
 def _mpeg4(quality: Quality) -> Settings:
-    # H.264's step size doubles every 6 steps; MPEG-4's is linear in its quantizer.
-    return Settings({}, quantizer=min(max(2 ** ((quality.crf - 12) / 6), 1.0), 31.0))
+    # H.264's step size doubles every 6 steps; MPEG-4's is linear in its quantizer, 1 to 31.
+    quantizer = str(round(min(max(2 ** ((quality.crf - 12) / 6), 1), 31)))
+    return Settings({"qmin": quantizer, "qmax": quantizer})
 
 
 def _vp9(quality: Quality) -> Settings:
@@ -231,11 +230,4 @@ def configure(context: Any, encoder: Encoder, quality: Quality, pixels: float) -
     context.options = dict(settings.options)
     if settings.bits_per_pixel is not None:
         context.bit_rate = round(settings.bits_per_pixel * pixels)
-    if settings.quantizer is not None:
-        context.qscale = True
-        context.global_quality = round(settings.quantizer * _LAMBDA)
     context.thread_count = 0
-
-
-#: FF_QP2LAMBDA of libavutil: the scale of ``global_quality``.
-_LAMBDA = 118

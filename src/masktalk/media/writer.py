@@ -59,6 +59,7 @@ class WriterOptions:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", Fraction(self.rate))
         if self.width <= 0 or self.height <= 0 or self.rate <= 0:
             raise ValueError(f"no video is {self.width}x{self.height} at {self.rate} fps")
 
