@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from server_helpers import follow, upload
 
 
 class RunningServer:
@@ -94,31 +95,6 @@ def speech_file():
     from importlib.resources import files
 
     return Path(str(files("masktalk.demo") / "material" / "speech.flac"))
-
-
-def follow(client, job, seconds=120):
-    """The job when it has ended."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        now = client.get(f"/api/jobs/{job}").json()
-        if now["status"] in ("done", "failed", "cancelled"):
-            return now
-        time.sleep(0.2)
-    raise AssertionError(f"job {job} did not end: {now}")
-
-
-def upload(client, path, name=None):
-    reply = client.post(
-        "/api/avatars", content=path.read_bytes(), params={"name": name or path.name}
-    )
-    assert reply.status_code == 201, reply.text
-    return reply.json()
-
-
-def upload_speech(client, path):
-    reply = client.post("/api/speech", content=path.read_bytes(), params={"name": path.name})
-    assert reply.status_code == 201, reply.text
-    return reply.json()
 
 
 @pytest.fixture(scope="session")
