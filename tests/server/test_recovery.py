@@ -24,7 +24,7 @@ def wait_until_running(client, job, stage=None):
 def restart(server):
     children = psutil.Process(server.process.pid).children(recursive=True)
     server.stop(signal.SIGKILL)
-    gone, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive, "a worker outlived its server"
     return server.start()
 
@@ -42,9 +42,7 @@ def test_killed_in_a_prepare_it_is_done_after_the_restart(make_server, portrait_
         assert len(client.get(f"/api/avatars/{avatar['id']}/rig").json()["mesh"]) == 478
 
 
-def test_killed_in_a_render_twice_it_fails_with_a_reason(
-    make_server, portrait_file, speech_file
-):
+def test_killed_in_a_render_twice_it_fails_with_a_reason(make_server, portrait_file, speech_file):
     server = make_server()
     with server.client() as client:
         avatar = upload(client, portrait_file)

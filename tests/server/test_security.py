@@ -28,7 +28,7 @@ def test_the_command_refuses_to_be_open(tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 def test_a_foreign_host_name_is_refused(client, host):
     reply = client.get("/api/avatars", headers={"host": host})
     assert reply.status_code in (400, 403)
@@ -48,7 +48,7 @@ def test_the_page_may_load_nothing_from_elsewhere(client):
     assert "unsafe" not in policy
 
 
-@pytest.mark.parametrize("path", ["/../pyproject.toml", "/%2e%2e/app.py", "/..%2fapp.py", "/app.py"])
+@pytest.mark.parametrize("path", ["/../app.py", "/%2e%2e/app.py", "/..%2fapp.py", "/app.py"])
 def test_nothing_but_the_page_is_served(client, path):
     assert client.get(path).status_code == 404
 
