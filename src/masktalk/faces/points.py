@@ -163,6 +163,7 @@ def read_points(path: str | os.PathLike[str]) -> Points:
         return Points.model_validate({**frames, "source": os.fspath(path)})
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"] if p not in ("frames", 0)) or "points"
+        inner = [part for part in first["loc"] if part not in ("frames", 0)] or first["loc"]
+        where = ".".join(map(str, inner)) or "points"
         needed = "needs left_corner and right_corner as [x, y]"
         raise PointsError(path, f"{where}: {first['msg']}", needed) from error

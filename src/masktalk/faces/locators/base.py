@@ -63,6 +63,8 @@ class Locator(ABC):
 LOCATORS: dict[str, str] = {
     "mesh": "masktalk.faces.locators.mesh:MeshLocator",
     "detector": "masktalk.faces.locators.detector:DetectorLocator",
+    "s3fd": "masktalk.faces.locators.s3fd:S3fdLocator",
+    "dwpose": "masktalk.faces.locators.dwpose:DwposeLocator",
     "pose": "masktalk.faces.locators.pose:PoseLocator",
 }
 
