@@ -10,19 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.compose.parsing_masks import Box
+from masktalk.faces.ibug import IBUG_VERTICES
 from masktalk.types import Face, FloatArray
 
 CropKind: TypeAlias = Literal["stable", "reference"]
 
-#: The mesh vertex nearest to each of the 68 points of iBUG 300-W, in their order:
-#: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67.
-IBUG_VERTICES: tuple[int, ...] = (
-    *(127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356),
-    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
-    *(168, 197, 5, 4, 75, 97, 2, 326, 305),
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
-)
 _BRIDGE_ABOVE, _BRIDGE, _BRIDGE_BELOW = 28, 29, 30
 
 #: Seconds of the Gaussian that takes the jitter out of a box, and how far a box jumps,

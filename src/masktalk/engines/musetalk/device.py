@@ -79,7 +79,7 @@ def estimate(compute: Compute) -> float:
     """Seconds that one frame will take, from a short convolution timed here and now."""
     made: Any = {"device": compute.device, "dtype": compute.dtype}
     layer = nn.Conv2d(_PROBE_CHANNELS, _PROBE_CHANNELS, 3, padding=1, **made)
-    layer = layer.to(memory_format=torch.channels_last)
+    layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     shape = (_PROBE_BATCH, _PROBE_CHANNELS, _PROBE_SIZE, _PROBE_SIZE)
     picture = torch.randn(shape, **made).to(memory_format=torch.channels_last)
     macs = _PROBE_BATCH * (_PROBE_CHANNELS * _PROBE_SIZE) ** 2 * 9

@@ -13,7 +13,7 @@ import numpy as np
 
 from masktalk.faces.canonical import CHIN, canonical_face, fit_mesh
 from masktalk.faces.locators.base import Effort, Locator, Sighting
-from masktalk.types import Frame
+from masktalk.types import FloatArray, Frame
 from masktalk.weights import WeightStore
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class S3fdLocator(Locator):
         boxes = self._detector.detect_from_image(frame.pixels)
         return [self._fitted(np.asarray(box, np.float32)) for box in boxes]
 
-    def _fitted(self, box: np.ndarray) -> Sighting:
+    def _fitted(self, box: FloatArray) -> Sighting:
         x0, y0, x1, y1, score = (float(value) for value in box)
         middle = (x0 + x1) / 2
         places = {_HAIRLINE: (middle, y0), CHIN: (middle, y1)}
