@@ -171,10 +171,10 @@ def _jitter(seen: Observation) -> Figure:
     why = _why_not(seen, needs_sound=False)
     if why is not None:
         return missing(name, why)
-    shaken = np.concatenate([_shake(seen.track.aperture), _shake(seen.track.width)])
-    if not len(shaken):
+    shaken = [_shake(curve) for curve in (seen.track.aperture, seen.track.width)]
+    if not len(shaken[0]):
         return missing(name, "The face is not seen in three frames in a row.")
-    value = float(np.median(shaken)) * 100
+    value = max(float(np.median(each)) for each in shaken) * 100
     return Figure(
         name,
         f"{value:.2f} %",
