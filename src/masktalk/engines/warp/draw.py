@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from masktalk.engines.warp.cloth import Drape
-from masktalk.engines.warp.edges import SUPERSAMPLED, Box, box_around, filled
+from masktalk.engines.warp.edges import Box, LipEdges, box_around
 from masktalk.engines.warp.field import smooth_step, turned_round
 from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.interior import Plates, blend, render_interior
@@ -26,6 +26,7 @@ Manner: TypeAlias = Literal["cartoon", "sketch", "grille"]
 _STROKE = 0.022  # width of an outline, in eye distances
 _JAW = 0.5  # the chin of a drawn face drops less than a real one's
 _SHOWS = 0.03  # opening at which the drawn mouth has taken the painted line's place
+_FINE = 4  # how many times finer than pixels an outline is drawn
 _SLATS = 0.055  # from one bar of a grille to the next
 
 
@@ -189,7 +190,7 @@ def _drawn(
     lines: FloatArray,
 ) -> FloatArray:
     ring = np.vstack([lines[0], lines[1][::-1]])
-    opening = filled(box, ring)
+    opening = LipEdges.seen_from(box, lines[0], lines[1]).opening()
     inside = _inside(canvas, scene, rig, plates, channels, box, opening)
     drawn = below + (inside - below) * opening[..., None]
     width = _STROKE * scene.pose.unit * max(rig.mouth_size, 0.6)
@@ -224,9 +225,9 @@ def _inside(
 
 def _stroke(box: Box, ring: FloatArray, width: float) -> FloatArray:
     """(h, w) 0..1 a closed line of ``width`` pixels."""
-    fine: UInt8Array = np.zeros((box.height * SUPERSAMPLED, box.width * SUPERSAMPLED), np.uint8)
-    shifted = (ring - np.array([box.x, box.y], np.float32) + 0.5) * SUPERSAMPLED - 0.5
+    fine: UInt8Array = np.zeros((box.height * _FINE, box.width * _FINE), np.uint8)
+    shifted = (ring - np.array([box.x, box.y], np.float32) + 0.5) * _FINE - 0.5
     points = np.round(shifted * 16).astype(np.int32)
-    cv2.polylines(fine, [points], True, (255,), max(round(width * SUPERSAMPLED), 1), cv2.LINE_AA, 4)
+    cv2.polylines(fine, [points], True, (255,), max(round(width * _FINE), 1), cv2.LINE_AA, 4)
     coarse = cv2.resize(fine, (box.width, box.height), interpolation=cv2.INTER_AREA)
     return np.asarray(coarse.astype(np.float32) * np.float32(1 / 255))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from masktalk.engines.warp.scene import Moved, Scene
-from masktalk.types import FloatArray, UInt8Array
+from masktalk.types import FloatArray
 
-#: How many times finer than pixels edges are drawn.
-SUPERSAMPLED = 4
+_NO_GAP = 0.1  # pixels between lips that touch
 
 
 @dataclass(frozen=True)
@@ -51,26 +49,44 @@ def box_around(scene: Scene, points: FloatArray, margin: float) -> Box:
     return Box(int(x0), int(y0), width, height, inside)
 
 
-def opening_mask(box: Box, moved: Moved) -> FloatArray:
-    """(h, w) 0..1, how much of each pixel lies between the lips."""
-    return filled(box, np.vstack([moved.line_above, moved.line_below[::-1]]))
+@dataclass(frozen=True, eq=False)
+class LipEdges:
+    """The lips' edges seen from every pixel of a box.
 
+    Attributes:
+        depth: (h, w) pixels along the mouth's own down.
+        top: (h, w) depth of the upper lip's edge there.
+        bottom: (h, w) depth of the lower lip's edge there.
+    """
 
-def above_mask(box: Box, moved: Moved) -> FloatArray:
-    """(h, w) 0..1, how much of each pixel lies above the lip line, which goes on straight
-    from the corners."""
-    line = (moved.line_above + moved.line_below) / 2
-    along = line[-1] - line[0]
-    along = along / max(float(np.hypot(*along)), 1e-6) * (box.width + box.height)
-    up = np.array([along[1], -along[0]], np.float32)
-    ends = np.vstack([line[0] - along, line, line[-1] + along])
-    return filled(box, np.vstack([ends, ends[-1:] + up, ends[:1] + up]))
+    depth: FloatArray
+    top: FloatArray
+    bottom: FloatArray
 
+    @classmethod
+    def seen_from(cls, box: Box, line_above: FloatArray, line_below: FloatArray) -> LipEdges:
+        """The edges (P, 2) of both lips, which run on straight from their corners."""
+        along = line_above[-1] - line_above[0]
+        x, y = along / max(float(np.hypot(*along)), 1e-6)
+        columns = np.arange(box.x, box.x + box.width, dtype=np.float32)
+        rows = np.arange(box.y, box.y + box.height, dtype=np.float32)[:, None]
+        across = x * columns + y * rows
+        depth = x * rows - y * columns
+        edges = []
+        for line in (line_above, line_below):
+            places = np.maximum.accumulate(line @ np.array([x, y]))
+            depths = line @ np.array([-y, x])
+            edges.append(np.interp(across, places, depths).astype(np.float32))
+        return cls(depth.astype(np.float32), edges[0], edges[1])
 
-def filled(box: Box, polygon: FloatArray) -> FloatArray:
-    """(h, w) 0..1, how much of each pixel a polygon (P, 2) covers."""
-    fine: UInt8Array = np.zeros((box.height * SUPERSAMPLED, box.width * SUPERSAMPLED), np.uint8)
-    shifted = (polygon - np.array([box.x, box.y], np.float32) + 0.5) * SUPERSAMPLED - 0.5
-    cv2.fillPoly(fine, [np.round(shifted * 16).astype(np.int32)], (255,), shift=4)
-    coarse = cv2.resize(fine, (box.width, box.height), interpolation=cv2.INTER_AREA)
-    return np.asarray(coarse.astype(np.float32) * np.float32(1 / 255))
+    def opening(self) -> FloatArray:
+        """(h, w) 0..1, how much of each pixel lies between the lips."""
+        top, bottom = (
+            np.maximum(self.top, self.depth - 0.5),
+            np.minimum(self.bottom, self.depth + 0.5),
+        )
+        return np.asarray(np.clip(bottom - top - _NO_GAP, 0, 1))
+
+    def above(self) -> FloatArray:
+        """(h, w) 0..1, how much of each pixel lies above the middle between the lips."""
+        return np.asarray(np.clip((self.top + self.bottom) / 2 - self.depth + 0.5, 0, 1))

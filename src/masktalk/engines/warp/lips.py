@@ -22,7 +22,7 @@ from masktalk.types import FloatArray
 
 #: A gap between the inner lips up to this is a closed mouth, in eye distances.
 CLOSED_GAP = 0.012
-_TRIM = 0.013
+_TRIM = 0.016
 _MIDDLE = LIP_COLUMNS // 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from masktalk.engines.warp.edges import Box, above_mask, mouth_box, opening_mask
+from masktalk.engines.warp.edges import Box, LipEdges, mouth_box
 from masktalk.engines.warp.field import PixelGrid
 from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.interior import Place, Plates, blend, render_interior, softened
@@ -36,9 +36,10 @@ def speak_frame(
     motion = mouth_motion(channels, *rig.profiles)
     moved = move(scene, rig, rig.deltas(scene.lips, motion), lean)
     box = mouth_box(scene, moved)
-    across, down = _maps(scene.grid, moved, box)
+    edges = LipEdges.seen_from(box, moved.line_above, moved.line_below)
+    across, down = _maps(scene.grid, moved, box, edges)
     patch = warp_pixels(pixels, scene.grid, across, down)
-    opening = opening_mask(box, moved)
+    opening = edges.opening()
     if opening.any():
         place = inside_place(scene, rig, channels, box, lean)
         opening = softened(opening, plates)
@@ -48,14 +49,16 @@ def speak_frame(
     return patch
 
 
-def _maps(grid: PixelGrid, moved: Moved, box: Box) -> tuple[FloatArray, FloatArray]:
+def _maps(
+    grid: PixelGrid, moved: Moved, box: Box, edges: LipEdges
+) -> tuple[FloatArray, FloatArray]:
     """Column and row in the frame that each pixel of the grid comes from.
 
     Beside the mouth both fields are one; around the lips the lip line decides between
     them to a part of a pixel.
     """
     fine = grid.spread(np.where(moved.upside, moved.above, moved.below))
-    side = above_mask(box, moved)[..., None]
+    side = edges.above()[..., None]
     above, below = (grid.spread(field)[box.inside] for field in (moved.above, moved.below))
     fine[box.inside] = below + (above - below) * side
     return grid.absolute(fine)

@@ -16,6 +16,7 @@ from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
 from masktalk.engines.warp.topology import LIP_COLUMNS
 from masktalk.types import FloatArray
 
+_STILL = 0.05  # pixels; what moves less, stays
 _FINE = 4  # points of a smooth lip's edge between two of the mesh's
 
 
@@ -171,7 +172,9 @@ def head_shift(scene: Scene, lean: Lean | None, pixel: FloatArray) -> FloatArray
 def displacement(scene: Scene, at: FloatArray, away: FloatArray) -> FloatArray:
     """(rows, columns, 2) pixels from result to source, where nodes of the scene show what
     lies ``away`` nodes from ``at``."""
-    return scene.pose.shift((at + away - scene.at) * np.float32(1 / DENSITY))
+    shift = scene.pose.shift((at + away - scene.at) * np.float32(1 / DENSITY))
+    size = np.abs(shift).max(axis=-1, keepdims=True)
+    return np.asarray(shift * np.clip((size - _STILL) / _STILL, 0, 1), np.float32)
 
 
 def _source(field: FloatArray, at: FloatArray) -> FloatArray:

@@ -1,0 +1,125 @@
+"""From sound to patches: how many, when, and what is kept on disk."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from masktalk.engines import Speech, frame_count, make_engine
+from masktalk.engines.warp.bundle import load_or_make
+from masktalk.engines.warp.timeline import moments
+from masktalk.errors import InputError, OptionError
+from masktalk.types import CHANNELS, Articulation, Audio
+from tests.engines.warp.drawn import DrawnAvatar, mesh_of, picture_of, still
+
+STEPS = 50
+
+
+class Ramp:
+    """jawOpen is the time in seconds; a step is certain a tenth of a second later."""
+
+    lookahead = Fraction(1, 10)
+
+    def __init__(self):
+        self.heard = Fraction(0)
+        self.given = 0
+
+    def push(self, audio):
+        self.heard += audio.duration
+        return self._until(int((self.heard - self.lookahead) * STEPS))
+
+    def flush(self):
+        return self._until(int(self.heard * STEPS))
+
+    def _until(self, end):
+        begin, self.given = self.given, max(end, self.given)
+        values = np.zeros((self.given - begin, len(CHANNELS)), np.float32)
+        values[:, CHANNELS.index("jawOpen")] = np.arange(begin, self.given) / STEPS
+        return Articulation(values, STEPS, Fraction(begin, STEPS))
+
+
+def silence(seconds, size=400, rate=8000):
+    samples = np.zeros(round(seconds * rate), np.float32)
+    for start in range(0, len(samples), size):
+        yield Audio(samples[start : start + size], rate, Fraction(start, rate))
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(12)])
+@pytest.mark.parametrize("size", [97, 4000])
+def test_a_moment_a_frame_at_its_own_time(rate, size):
+    seconds = Fraction(5, 4)
+    found = list(moments(Speech(silence(seconds, size), rate), Ramp()))
+    assert len(found) == frame_count(seconds, rate)
+    for step, moment in enumerate(found):
+        assert moment.time == step / rate
+        said = moment.values[CHANNELS.index("jawOpen")]
+        assert said == pytest.approx(min(float(moment.time), 1.25 - 1 / STEPS), abs=1e-3)
+
+
+def test_moments_come_while_the_speech_does():
+    heard = []
+
+    def live():
+        for block in silence(2):
+            heard.append(block.end)
+            yield block
+
+    for moment in moments(Speech(live(), Fraction(25)), Ramp()):
+        assert heard[-1] - moment.time <= Fraction(1, 4)
+
+
+def test_no_sound_makes_no_frames():
+    assert list(moments(Speech([], Fraction(25)), Ramp())) == []
+
+
+def test_what_lies_behind_is_forgotten():
+    from masktalk.engines.warp.timeline import _Known
+
+    known, articulator = _Known(), Ramp()
+    for step, block in enumerate(silence(30, 320)):
+        known.add(articulator.push(block))
+        if step >= 5:
+            assert known.reaches((step - 5) / Fraction(25))
+            known.at(step - 5, Fraction(25))
+    assert len(known._kept) < 4 * STEPS
+
+
+def test_prepared_data_is_kept_and_reread(tmp_path):
+    avatar = still(folder=tmp_path)
+    made = load_or_make(avatar)
+    kept = tmp_path / "engines" / "warp" / "warp.npz"
+    before = kept.read_bytes()
+    again = load_or_make(avatar)
+    assert kept.read_bytes() == before
+    assert (again.plates.upper == made.plates.upper).all()
+    assert again.rig.rest.jaw == made.rig.rest.jaw
+    with np.load(kept, allow_pickle=False) as arrays:
+        assert arrays.files
+
+
+def test_damaged_data_is_made_again(tmp_path):
+    avatar = still(folder=tmp_path)
+    load_or_make(avatar)
+    kept = tmp_path / "engines" / "warp" / "warp.npz"
+    kept.write_bytes(kept.read_bytes()[:100])
+    load_or_make(avatar)
+    with np.load(kept, allow_pickle=False) as arrays:
+        assert "rest_jaw" in arrays.files
+
+
+def test_an_avatar_without_a_face_is_a_clear_error(tmp_path):
+    avatar = DrawnAvatar([picture_of(mesh_of())], [None], folder=tmp_path)
+    with pytest.raises(InputError, match="no frame of the avatar has a face"):
+        load_or_make(avatar)
+
+
+def test_frames_nobody_wants_are_not_made(tmp_path):
+    engine = make_engine("warp")
+    speech = Speech(silence(1), Fraction(25), articulator=Ramp(), wanted=lambda step: step % 5 == 0)
+    patches = list(engine.speak(still(folder=tmp_path), speech))
+    assert [patch is not None for patch in patches] == [step % 5 == 0 for step in range(25)]
+
+
+def test_options_out_of_range_are_refused():
+    with pytest.raises(OptionError, match="--cloth-strength"):
+        make_engine("warp", {"cloth_strength": 9})
