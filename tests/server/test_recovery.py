@@ -51,7 +51,7 @@ def test_killed_in_a_render_twice_it_fails_with_a_reason(make_server, portrait_f
         speech = upload_speech(client, speech_file)
         wish = {"avatar": avatar["id"], "speech": speech["id"]}
         job = client.post("/api/renders", json=wish).json()
-        wait_until_running(client, job["id"], "rendering")
+        wait_until_running(client, job["id"])
     restart(server)
     with server.client() as client:
         wait_until_running(client, job["id"], "rendering")

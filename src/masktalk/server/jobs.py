@@ -37,6 +37,7 @@ class Jobs:
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._now: dict[str, JobRecord] = {}
         self._watchers: dict[str, set[asyncio.Queue[JobRecord]]] = defaultdict(set)
 
     async def start(self) -> None:
@@ -79,6 +80,14 @@ class Jobs:
         self._queue.put_nowait(job.id)
         return job
 
+    def look(self, id: str) -> JobRecord:
+        """A job as it is at this moment.
+
+        Raises:
+            Refusal: 404, there is none.
+        """
+        return self._now.get(id) or self._store.get(JobRecord, id)
+
     async def cancel(self, id: str) -> JobRecord:
         """End a job, waiting or running."""
         job = self._store.get(JobRecord, id)
@@ -93,7 +102,7 @@ class Jobs:
 
     async def watch(self, id: str) -> AsyncIterator[JobRecord]:
         """A job as it is now, and again whenever it changes, until it ends."""
-        job = self._store.get(JobRecord, id)
+        job = self.look(id).model_copy()
         changes: asyncio.Queue[JobRecord] = asyncio.Queue()
         self._watchers[id].add(changes)
         try:
@@ -126,6 +135,7 @@ class Jobs:
     async def _run(self, job: JobRecord) -> None:
         job.status, job.attempts, job.stage = "running", job.attempts + 1, "starting"
         self._store.put(job)
+        self._now[job.id] = job
         self._tell(job)
 
         def step(now: Step) -> None:
@@ -164,6 +174,7 @@ class Jobs:
 
     def _end(self, job: JobRecord, status: str, problem: Problem | None = None) -> None:
         job = job.model_copy(update={"status": status, "problem": problem})
+        self._now.pop(job.id, None)
         self._store.put(job)
         avatar = self._store.find(AvatarRecord, job.avatar)
         if job.kind == "prepare" and avatar is not None:

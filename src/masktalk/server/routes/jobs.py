@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 @router.get("/{id}")
 async def read_job(id: IdPath, served: Served) -> JobInfo:
     """One job."""
-    return job_info(served.store.get(JobRecord, id))
+    return job_info(served.jobs.look(id))
 
 
 @router.get("/{id}/events", response_class=StreamingResponse)

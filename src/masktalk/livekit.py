@@ -1,0 +1,124 @@
+"""An avatar for LiveKit Agents (extra ``livekit``): hand it to that package's AvatarRunner.
+
+video = MasktalkVideo(Session(avatar, engine, SessionOptions(audio_rate=24_000)))
+async with video:
+    runner = AvatarRunner(room, audio_recv=..., video_gen=video, options=video.options)
+    await runner.start()
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from masktalk.errors import MissingExtraError
+from masktalk.session import Moment, Session
+from masktalk.types import Audio, Frame
+
+try:
+    from livekit import rtc
+    from livekit.agents.voice.avatar import AudioSegmentEnd, AvatarOptions, VideoGenerator
+except ImportError as error:
+    raise MissingExtraError(
+        "masktalk.livekit", "livekit-agents is not installed", "pip install livekit-agents"
+    ) from error
+
+#: Seconds of speech that may wait before ``push_audio`` does.
+_AHEAD = 20.0
+
+
+class MasktalkVideo(VideoGenerator):  # type: ignore[misc, unused-ignore]
+    """LiveKit's ``VideoGenerator`` over a session.
+
+    Frames come all the time. Sound comes while an utterance plays, so that the runner's
+    playback position is that of the speech; after its last sample comes an
+    ``AudioSegmentEnd``.
+
+    Args:
+        session: Not started yet; its audio rate is what the room gets.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._playing = False
+
+    @property
+    def options(self) -> AvatarOptions:
+        """What the runner must be told."""
+        return AvatarOptions(
+            video_width=self._session.avatar.width,
+            video_height=self._session.avatar.height,
+            video_fps=float(self._session.rate),
+            audio_sample_rate=self._session.options.audio_rate,
+            audio_channels=1,
+        )
+
+    async def __aenter__(self) -> MasktalkVideo:
+        await self._session.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def push_audio(self, frame: Any) -> None:
+        """Take an ``rtc.AudioFrame`` or an ``AudioSegmentEnd``; waits while much is queued."""
+        if isinstance(frame, AudioSegmentEnd):
+            self._session.flush()
+            return
+        while self._session.queued > _AHEAD:
+            await asyncio.sleep(0.05)
+        samples = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
+        self._session.push_audio(samples, frame.sample_rate)
+
+    def clear_buffer(self) -> None:
+        """Be silent now."""
+        self._playing = False
+        self._session.interrupt()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        async for moment in self._session:
+            if moment.frame is not None:
+                yield video_frame(moment.frame)
+            if self._speech_in(moment):
+                yield audio_frame(moment.audio)
+            for _ in range(moment.ended):
+                self._playing = False
+                yield AudioSegmentEnd()
+
+    def _speech_in(self, moment: Moment) -> bool:
+        starts = moment.onset is not None or (moment.speaking and moment.audio.samples.any())
+        self._playing = moment.speaking and (self._playing or bool(starts))
+        return self._playing
+
+
+def video_frame(frame: Frame) -> Any:
+    """An ``rtc.VideoFrame`` (RGBA) with the same pixels."""
+    pixels = frame.pixels
+    rgba = pixels if frame.has_alpha else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    return rtc.VideoFrame(
+        width=frame.width,
+        height=frame.height,
+        type=rtc.VideoBufferType.RGBA,
+        data=np.ascontiguousarray(rgba).tobytes(),
+    )
+
+
+def audio_frame(audio: Audio) -> Any:
+    """An ``rtc.AudioFrame`` (mono, 16 bit) with the same sound."""
+    samples = np.rint(audio.samples * 32767).astype(np.int16)
+    return rtc.AudioFrame(
+        data=samples.tobytes(),
+        sample_rate=audio.rate,
+        num_channels=1,
+        samples_per_channel=len(samples),
+    )

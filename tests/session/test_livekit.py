@@ -1,0 +1,159 @@
+"""The adapter under LiveKit's own AvatarRunner; only the room and its sources are fakes."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+pytest.importorskip("livekit.agents", reason="livekit-agents is not installed here")
+
+from livekit import rtc
+from livekit.agents.voice.avatar import (
+    AudioSegmentEnd,
+    AvatarRunner,
+    QueueAudioOutput,
+)
+from livekit.agents.voice.avatar import _runner as runner_module
+from session_fakes import GaugeEngine, LoudnessArticulator, PlainAvatar
+
+from masktalk.livekit import MasktalkVideo
+from masktalk.session import Session, SessionOptions
+
+RATE = 24_000
+
+
+class FakeRoom(rtc.EventEmitter):
+    """Connected, and content with any track."""
+
+    class _Participant:
+        async def publish_track(self, track, options):
+            class Publication:
+                async def wait_for_subscription(self):
+                    return None
+
+            return Publication()
+
+    local_participant = _Participant()
+
+    def isconnected(self):
+        return True
+
+
+class Sink:
+    """Takes the place of LiveKit's native synchroniser: keeps what the runner pushed."""
+
+    def __init__(self, **_):
+        self.pushed = []
+
+    async def push(self, frame):
+        self.pushed.append(frame)
+
+    async def aclose(self):
+        pass
+
+
+class NoSource:
+    def __init__(self, *_, **__):
+        pass
+
+    async def aclose(self):
+        pass
+
+
+@pytest.fixture
+def fake_rtc(monkeypatch):
+    monkeypatch.setattr(runner_module.rtc, "AVSynchronizer", Sink)
+    monkeypatch.setattr(runner_module.rtc, "AudioSource", NoSource)
+    monkeypatch.setattr(runner_module.rtc, "VideoSource", NoSource)
+    for kind in ("LocalAudioTrack", "LocalVideoTrack"):
+        track = getattr(runner_module.rtc, kind)
+        name = "create_audio_track" if "Audio" in kind else "create_video_track"
+        monkeypatch.setattr(track, name, staticmethod(lambda *_: object()))
+
+
+def tone(seconds):
+    samples = np.full(int(seconds * RATE), 9000, np.int16)
+    return rtc.AudioFrame(samples.tobytes(), RATE, 1, len(samples))
+
+
+def with_runner(act):
+    """Run the adapter under the runner; returns what ``act`` returns and the sink."""
+
+    async def run():
+        options = SessionOptions(audio_rate=RATE, delay=0.02, idle=False)
+        session = Session(PlainAvatar(), GaugeEngine(), options, LoudnessArticulator())
+        async with MasktalkVideo(session) as video:
+            receiver = QueueAudioOutput(sample_rate=RATE)
+            runner = AvatarRunner(
+                FakeRoom(), audio_recv=receiver, video_gen=video, options=video.options
+            )
+            await runner.start()
+            finished = []
+            receiver.on("playback_finished", finished.append)
+            result = await act(receiver, finished)
+            pushed = list(runner.av_sync.pushed)
+            await runner.aclose()
+        return result, pushed
+
+    return asyncio.run(asyncio.wait_for(run(), 30))
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.02)
+
+
+def test_the_runner_gets_frames_speech_and_its_end(fake_rtc):
+    async def act(receiver, finished):
+        await asyncio.sleep(0.3)
+        for _ in range(5):
+            await receiver.capture_frame(tone(0.1))
+        receiver.flush()
+        await until(lambda: finished)
+        return finished
+
+    finished, pushed = with_runner(act)
+    assert len(finished) == 1
+    assert finished[0].interrupted is False
+    assert finished[0].playback_position == pytest.approx(0.5, abs=0.1)
+    frames = [one for one in pushed if isinstance(one, rtc.VideoFrame)]
+    sounds = [one for one in pushed if isinstance(one, rtc.AudioFrame)]
+    assert len(frames) > 10
+    assert (frames[0].width, frames[0].height) == (64, 48)
+    heard = np.concatenate([np.frombuffer(one.data, np.int16) for one in sounds])
+    assert np.count_nonzero(heard) == pytest.approx(RATE // 2, abs=2)
+    mouths = [np.frombuffer(one.data, np.uint8)[0] for one in frames]
+    assert mouths[0] == 0
+    assert max(mouths) == 255
+
+
+def test_clear_buffer_stops_the_speech_at_once(fake_rtc):
+    async def act(receiver, finished):
+        await receiver.capture_frame(tone(5.0))
+        await asyncio.sleep(1.0)
+        receiver.clear_buffer()
+        await until(lambda: finished)
+        return finished
+
+    finished, pushed = with_runner(act)
+    assert finished[0].interrupted is True
+    assert 0.2 < finished[0].playback_position < 2
+    sounds = [one for one in pushed if isinstance(one, rtc.AudioFrame)]
+    assert sum(one.duration for one in sounds) < 2.2
+
+
+def test_a_second_utterance_plays_after_the_first(fake_rtc):
+    async def act(receiver, finished):
+        for count in (1, 2):
+            await receiver.capture_frame(tone(0.3))
+            receiver.flush()
+            await until(lambda want=count: len(finished) == want)
+        return finished
+
+    finished, _ = with_runner(act)
+    assert [one.interrupted for one in finished] == [False, False]
+    assert all(one.playback_position == pytest.approx(0.3, abs=0.1) for one in finished)
+
+
+def test_a_segment_end_is_what_livekit_calls_so():
+    assert AudioSegmentEnd.__module__.startswith("livekit.agents.voice.avatar")
