@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from masktalk.media import stream_audio
 from masktalk.speech.acoustic import BANDS, HIGH, LOW, PhoneStage, load_acoustic_model
 from masktalk.speech.activity import Gate
 from masktalk.speech.gestures import channels_of
@@ -112,7 +114,14 @@ def join(parts: list[Articulation]) -> Articulation:
     return Articulation(values, STEP_RATE, parts[0].time, voice)
 
 
-def articulate(audio: Audio, options: ArticulatorOptions | None = None) -> Articulation:
-    """What the mouth does over a whole sound."""
+def articulate(
+    speech: str | os.PathLike[str] | Audio, options: ArticulatorOptions | None = None
+) -> Articulation:
+    """What the mouth does over a whole sound, given itself or as a file.
+
+    Raises:
+        MediaError: The file cannot be read as sound.
+    """
     articulator = make_articulator(options)
-    return join([articulator.push(audio), articulator.flush()])
+    blocks = [speech] if isinstance(speech, Audio) else stream_audio(speech)
+    return join([*map(articulator.push, blocks), articulator.flush()])
