@@ -3,18 +3,20 @@
 import numpy as np
 import pytest
 
-from masktalk.errors import MissingExtraError, OptionError, WeightsError
+from masktalk.errors import OptionError
 from masktalk.faces.locators import LOCATORS, make_locator
 from masktalk.types import Frame
+from masktalk.weights import WeightStore
+
+# These answer only where their weights have been fetched.
+_FETCHED = ("s3fd", "dwpose")
 
 
 @pytest.fixture(params=list(LOCATORS), scope="module")
 def locator(request):
-    try:
-        made = make_locator(request.param)
-    except (MissingExtraError, WeightsError) as error:
-        pytest.skip(str(error))
-    with made:
+    if request.param in _FETCHED and WeightStore().find(request.param) is None:
+        pytest.skip(f"the weights of {request.param} are not here")
+    with make_locator(request.param) as made:
         yield made
 
 
@@ -51,5 +53,5 @@ def test_it_leaves_the_picture_alone_and_repeats_itself(locator, portrait):
 
 
 def test_an_unknown_name_lists_the_valid_ones():
-    with pytest.raises(OptionError, match="mesh, detector, pose"):
+    with pytest.raises(OptionError, match=r"mesh, detector, .*pose"):
         make_locator("dlib")

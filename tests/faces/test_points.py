@@ -59,7 +59,7 @@ def test_a_wrong_file_is_one_clear_line(tmp_path, content, said):
 
 
 def test_a_missing_file_names_itself(tmp_path):
-    with pytest.raises(PointsError, match="points.json"):
+    with pytest.raises(PointsError, match=r"points\.json"):
         read_points(tmp_path / "points.json")
 
 

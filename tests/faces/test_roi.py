@@ -38,5 +38,5 @@ def test_a_region_around_tilted_points_is_level_in_their_axes():
 def test_overlap():
     square = np.array([[0, 0], [10, 10]], np.float32)
     assert overlap(square, square) == pytest.approx(1)
-    assert overlap(square, square + [5, 0]) == pytest.approx(1 / 3)
+    assert overlap(square, square + np.array([5, 0])) == pytest.approx(1 / 3)
     assert overlap(square, square + 20) == 0

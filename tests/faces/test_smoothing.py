@@ -12,7 +12,7 @@ MESH = canonical_face().mesh * 100
 
 
 def face(index, x=0.0, y=0.0, noise=None):
-    mesh = MESH + [300 + x, 200 + y, 0]
+    mesh = MESH + np.array([300 + x, 200 + y, 0])
     if noise is not None:
         mesh[:, :2] += noise
     return Face(mesh.astype(np.float32), "mesh", 0.9, "closed", Fraction(index) / RATE)

@@ -41,8 +41,12 @@ class Finder:
         return "usual" if self.options.face == "largest" else "every"
 
     def sightings(self, frame: Frame, effort: Effort) -> list[Sighting]:
-        """What the first locator that sees anything sees, from left to right."""
-        for name in self.options.locators or LOCATORS:
+        """What the first locator that sees anything sees, from left to right.
+
+        A quick search asks the first locator alone.
+        """
+        names = list(self.options.locators or LOCATORS)
+        for name in names[:1] if effort == "quick" else names:
             found = self.locator(name).find(frame, effort)
             if found:
                 return sorted(found, key=lambda s: float(s.mesh[:, 0].mean()))

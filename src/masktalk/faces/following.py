@@ -66,6 +66,7 @@ class Follower:
         self._last_count = 0
         self._looked = 0
         self._searched = -self._period
+        self._pause = self._period
         self._thumb: UInt8Array | None = None
 
     def see(self, frame: Frame) -> Seen:
@@ -75,12 +76,13 @@ class Follower:
         cut = self._is_cut(frame.pixels)
         if cut:
             self._last = None
-            self._searched = self._count - self._period
+            self._searched, self._pause = self._count - self._period, self._period
         seen = self._follow(frame) or self._search(frame)
         if seen is None:
             return Seen(frame.time, cut=cut)
         sighting, scatter, bias = seen
         self._last, self._last_count = sighting, self._count
+        self._pause = self._period
         return Seen(
             frame.time,
             sighting.mesh,
@@ -126,9 +128,10 @@ class Follower:
         return Sighting(look.mesh, confidence, locator.name), look.corner_scatter, bias
 
     def _search(self, frame: Frame) -> _Answer | None:
-        hard = self._count - self._searched >= self._period
+        hard = self._count - self._searched >= self._pause
         if hard:
-            self._searched = self._count
+            # Where there is no face for long, hard searches become rare.
+            self._searched, self._pause = self._count, min(2 * self._pause, 8 * self._period)
         seen = self._finder.sightings(frame, self._finder.effort if hard else "quick")
         sighting = self._same_person(frame, seen)
         if sighting is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from masktalk.faces.covered import is_guessed, mouth_state, uncover
@@ -79,7 +78,7 @@ class MeshLocator(Locator):
         if view is None:
             yield from self.examiner.detect(pixels, _DETECTED)
             return
-        picture = view.crop(pixels, _RETRY_SIDE, cv2.BORDER_REFLECT_101)
+        picture = view.crop(pixels, _RETRY_SIDE)
         for roi in self.examiner.detect(picture, _DETECTED):
             yield _placed(roi, view)
 
