@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,9 @@ def run(config: dict[str, Any], *arguments: str) -> Result:
 
 def shown(path: Path | str) -> tuple[int, Fraction]:
     """Frames and rate of a video."""
-    with open_source(Path(path)) as source:
-        rate = source.rate
-        assert rate is not None
-        return sum(1 for _ in source.frames()), rate
+    source = open_source(Path(path))
+    assert source.rate is not None
+    return sum(1 for _ in source.frames()), source.rate
 
 
 OFFLINE = {"task_0": {"video_path": "data/talking.mp4", "audio_path": "data/long.wav"}}
@@ -118,8 +118,7 @@ def test_a_failing_task_does_not_stop_the_others(work: Path) -> None:
 
 
 def test_pictures_folders_and_names_that_are_no_numbers(work: Path) -> None:
-    with open_source(Path("data/talking.mp4")) as source:
-        frames = [frame.pixels for _, frame in zip(range(6), source.frames(), strict=False)]
+    frames = [frame.pixels for frame in islice(open_source(Path("data/talking.mp4")).frames(), 6)]
     Path("data/frames").mkdir()
     for name, pixels in zip("abcdef", frames, strict=True):
         Image.fromarray(pixels[:383, :381]).save(f"data/frames/frame {name}.jpg", quality=95)
@@ -166,16 +165,14 @@ def test_a_changed_source_makes_a_new_avatar(work: Path) -> None:
     Image.fromarray(picture).save("data/other.png")
     config["a"]["video_path"] = "data/other.png"
     assert run(config).exit_code == 0
-    with open_source(Path("results/v15/avatars/a/vid_output/x.mp4")) as source:
-        assert (source.width, source.height) == (300, 300)
+    made = open_source(Path("results/v15/avatars/a/vid_output/x.mp4"))
+    assert (made.width, made.height) == (300, 300)
 
 
 def test_colour_and_sound_survive(work: Path) -> None:
     assert run(OFFLINE).exit_code == 0
-    with open_source(Path("data/talking.mp4")) as before:
-        color = before.color
-    with open_source(Path("results/v15/talking_long.mp4")) as after:
-        assert after.color == color
+    before = open_source(Path("data/talking.mp4"))
+    assert open_source(Path("results/v15/talking_long.mp4")).color == before.color
     heard = audio_duration(Path("results/v15/talking_long.mp4"))
     assert abs(heard - Fraction(6, 10)) < Fraction(1, 20)
 
