@@ -19,6 +19,41 @@ from masktalk.types import UInt8Array
 _EXACT: Any = 0x2 | 0x40000 | 0x2000
 
 _FULL = 2
+_BT2020 = 9
+
+
+class _Swscale:
+    """A conversion between RGB and one kind of YUV, whichever way.
+
+    Args:
+        color: What the numbers of the YUV mean.
+        threads: How many to use; 0 for one a core.
+    """
+
+    def __init__(self, color: Color, threads: int = 0) -> None:
+        self._color = color
+        self._threads = threads
+        self._reformatter = VideoReformatter()
+
+    def __call__(
+        self, frame: av.VideoFrame, pixel_format: str, size: tuple[int, int]
+    ) -> av.VideoFrame:
+        color = self._color
+        to_rgb = is_rgb(av.VideoFormat(pixel_format))
+        if color.swscale_matrix == _BT2020:
+            # PyAV 17 knows no name for it, and then goes by what the frame says.
+            frame.colorspace = _BT2020
+        return self._reformatter.reformat(
+            frame,
+            *size,
+            format=pixel_format,
+            src_colorspace=None if is_rgb(frame.format) else color.swscale_matrix,
+            dst_colorspace=None if to_rgb else color.swscale_matrix,
+            src_color_range=_FULL if is_rgb(frame.format) else color.swscale_range,
+            dst_color_range=_FULL if to_rgb else color.swscale_range,
+            interpolation=_EXACT,
+            threads=self._threads,
+        )
 
 
 class ToRgb:
@@ -34,11 +69,14 @@ class ToRgb:
         self.color = color
         self.layout = layout
         self.alpha = alpha
-        self._reformatter = VideoReformatter()
+        self._swscale = _Swscale(color)
+        self._cutting = _Swscale(color, threads=1)
 
     def sized(self, width: int, height: int) -> ToRgb:
         """The same conversion for a cut of the frame."""
-        return ToRgb(self.color, Layout((width, height)), self.alpha)
+        cut = ToRgb(self.color, Layout((width, height)), self.alpha)
+        cut._swscale = self._cutting
+        return cut
 
     def __call__(self, frame: av.VideoFrame) -> UInt8Array:
         """(H, W, 3|4) of a decoded frame."""
@@ -46,17 +84,7 @@ class ToRgb:
 
     def of_bare(self, frame: av.VideoFrame) -> UInt8Array:
         """(H, W, 3|4) of a frame without tags of its own."""
-        width, height = self.layout.size
-        converted = self._reformatter.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgba" if self.alpha else "rgb24",
-            src_colorspace=None if is_rgb(frame.format) else self.color.swscale_matrix,
-            src_color_range=_FULL if is_rgb(frame.format) else self.color.swscale_range,
-            dst_color_range=_FULL,
-            interpolation=_EXACT,
-        )
+        converted = self._swscale(frame, "rgba" if self.alpha else "rgb24", self.layout.size)
         pixels = np.asarray(converted.to_ndarray(), np.uint8)
         return np.ascontiguousarray(self.layout.orientation.apply(pixels))
 
@@ -75,11 +103,14 @@ class FromRgb:
         self.color = color
         self.pixel_format = pixel_format
         self.size = size
-        self._reformatter = VideoReformatter()
+        self._swscale = _Swscale(color)
+        self._cutting = _Swscale(color, threads=1)
 
     def sized(self, width: int, height: int) -> FromRgb:
         """The same conversion for a cut of the frame."""
-        return FromRgb(self.color, self.pixel_format, (width, height))
+        cut = FromRgb(self.color, self.pixel_format, (width, height))
+        cut._swscale = self._cutting
+        return cut
 
     def reads(self, color: Color) -> bool:
         """Whether numbers that mean ``color`` can be written without conversion."""
@@ -96,13 +127,6 @@ class FromRgb:
         source = av.VideoFrame.from_numpy_buffer(
             np.ascontiguousarray(pixels), "rgba" if pixels.shape[2] == 4 else "rgb24"
         )
-        converted = self._reformatter.reformat(
-            source,
-            format=self.pixel_format,
-            dst_colorspace=self.color.swscale_matrix,
-            src_color_range=_FULL,
-            dst_color_range=self.color.swscale_range,
-            interpolation=_EXACT,
-        )
+        converted = self._swscale(source, self.pixel_format, self.size)
         self.color.tag(converted)
         return converted
