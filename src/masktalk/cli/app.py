@@ -11,6 +11,7 @@ import typer
 from masktalk.cli import (
     articulate,
     bench,
+    bench_live,
     demo,
     doctor,
     engines,
@@ -43,6 +44,7 @@ app.command()(engines.engines)
 app.add_typer(models.models, name="models")
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(bench.bench)
+app.command()(bench_live.bench_live)
 
 
 def _show_version(wanted: bool) -> None:
