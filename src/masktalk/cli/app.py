@@ -22,6 +22,7 @@ from masktalk.cli import (
     render,
     review,
     serve,
+    sheet,
 )
 from masktalk.errors import MasktalkError
 
@@ -38,6 +39,7 @@ app.command()(locate.locate)
 app.command()(articulate.articulate)
 app.command()(serve.serve)
 app.command()(review.review)
+app.command()(sheet.sheet)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command()(engines.engines)

@@ -23,7 +23,7 @@ from masktalk.types import Face, FloatArray
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 3
+_VERSION = 4
 _NAME = "warp.npz"
 _MOST_FACES = 400  # looked at to learn a video's resting mouth
 _MOST_DONORS = 12  # frames looked at for teeth
@@ -78,7 +78,7 @@ def learn(avatar: Avatar) -> Arrays:
     drawn = avatar.mouth == "draw"
     plates = paint_plates(_drawn_style(style) if drawn else style, unit * size)
     if avatar.mouth == "open":
-        plates = _own_teeth(avatar, {index: seen[index] for index in chosen}, plates, rest, size)
+        plates = _own_teeth(avatar, {index: seen[index] for index in chosen}, plates, rest, style)
     arrays: Arrays = {"version": np.array(_VERSION), "frontal": frontal, "base": base}
     for name, record in (("rest", rest), ("style", style), ("plates", plates)):
         arrays |= {f"{name}_{f.name}": np.asarray(getattr(record, f.name)) for f in fields(record)}
@@ -94,16 +94,18 @@ def _drawn_style(style: Style) -> Style:
 
 
 def _own_teeth(
-    avatar: Avatar, faces: dict[int, Face], plates: Plates, rest: Lips, size: float
+    avatar: Avatar, faces: dict[int, Face], plates: Plates, rest: Lips, style: Style
 ) -> Plates:
     """Plates with the teeth of the frame that shows them best, if any does."""
     gaps = {index: read_lips(fit_pose(face.mesh).frontal).gap for index, face in faces.items()}
     widest = sorted(gaps, key=lambda index: (-gaps[index], index))[:_MOST_DONORS]
-    scores = {i: teeth_score(avatar.frame(i).pixels, faces[i].mesh) for i in sorted(widest)}
+    scores = {
+        i: teeth_score(avatar.frame(i).pixels, faces[i].mesh, style.lips) for i in sorted(widest)
+    }
     best = max(scores, key=lambda index: (scores[index], -index))
     if scores[best] <= 0:
         return plates
-    return with_own_teeth(plates, avatar.frame(best).pixels, faces[best].mesh, rest, size)
+    return with_own_teeth(plates, avatar.frame(best).pixels, faces[best].mesh, rest, Rig.size_of(rest))
 
 
 def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:

@@ -18,13 +18,20 @@ LEAST_GAP = 0.035
 _EDGE = 0.014  # what is left out along the lips, in eye distances
 #: Where upper teeth end below the closed lip line, in mouth units, and how softly.
 _SPLIT, _SPLIT_SOFT = 0.075, 0.03
+_LIKE_LIPS, _MOST_FLESH = 34.0, 0.5
 _OUTLINE = (CORNERS[2], *UPPER_RINGS[-1], CORNERS[3], *reversed(LOWER_RINGS[-1]))
 
 
-def teeth_score(pixels: UInt8Array, mesh: FloatArray) -> float:
+def teeth_score(pixels: UInt8Array, mesh: FloatArray, lips: FloatArray) -> float:
     """How much a frame is worth as a source of teeth; 0 for nothing.
 
-    Wide openings with something bright in them, seen from the front, score high.
+    Wide openings with something bright in them, seen from the front, score high; what
+    has the lips' own colour was taken for an opening by mistake.
+
+    Args:
+        pixels: (H, W, 3|4) the frame.
+        mesh: (478, 3) its face.
+        lips: (3,) the lips' colour.
     """
     pose = fit_pose(mesh)
     gap = read_lips(pose.frontal).gap
@@ -33,9 +40,13 @@ def teeth_score(pixels: UInt8Array, mesh: FloatArray) -> float:
     inside = _opening(pixels.shape[:2], mesh, 0.0) > 0.5
     if not inside.any():
         return 0.0
-    bright = float(np.percentile(pixels[..., :3][inside].mean(axis=1), 80)) / 255
+    colours = pixels[..., :3][inside].astype(np.float32)
+    bright = float(np.percentile(colours.mean(axis=1), 80)) / 255
+    flesh = float((np.abs(colours - lips).max(axis=1) < _LIKE_LIPS).mean())
+    if flesh > _MOST_FLESH:
+        return 0.0
     turned = float(np.hypot(*pose.axes[:, 2])) / pose.unit
-    return min(gap, 0.2) * (0.2 + bright) * max(1.0 - turned, 0.1)
+    return min(gap, 0.2) * (0.2 + bright) * max(1.0 - turned, 0.1) * (1 - flesh)
 
 
 def with_own_teeth(
@@ -71,7 +82,7 @@ def with_own_teeth(
         upper=_over(upper * keep_upper[:, None, None], plates.upper),
         lower=_over(lower * keep_lower[:, None, None], plates.lower),
         cavity=_depth(upper, plates.cavity),
-        shade=0.5 * plates.shade,
+        shade=0.85 * plates.shade,
     )
 
 

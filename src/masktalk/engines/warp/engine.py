@@ -80,7 +80,8 @@ class Talker:
         self._drape: Drape | None = None
         self._head: HeadField | None = None
         wanted = options.head_motion
-        if wanted == "on" or (wanted == "auto" and avatar.is_picture):
+        still = avatar.is_picture and avatar.overlay is None  # a laid-back mask stays on its head
+        if wanted == "on" or (wanted == "auto" and still):
             self._head = HeadField.around(self._rig.base)
         if avatar.mouth in ("cloth", "draw"):
             self._drape = Drape.over(self._rig)

@@ -1,0 +1,42 @@
+"""`masktalk sheet`: an avatar's mouths at one look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from masktalk.cli.console import progress_bar, report
+from masktalk.cli.flags import AvatarFlags
+from masktalk.cli.records import takes_records
+from masktalk.errors import OutputError
+
+
+@takes_records
+def sheet(
+    avatar: Annotated[
+        Path, typer.Argument(help="A picture, video, folder of frames, or prepared avatar.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .png to write.")],
+    look: AvatarFlags,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+) -> None:
+    """Write one picture of AVATAR's mouths: rest, open, wide, round, spread, pressed."""
+    import cv2
+
+    from masktalk.evaluate.mouth_sheet import mouth_sheet
+    from masktalk.preparation import prepare
+
+    if output.suffix.lower() != ".png":
+        raise OutputError(output, "is not a .png", "give a name that ends in .png")
+    if output.exists() and not overwrite:
+        raise OutputError(output, "is already there", "give --overwrite to replace it")
+    with progress_bar() as progress:
+        with prepare(avatar, options=look.options(), progress=progress) as opened:
+            picture = mouth_sheet(opened)
+    part = output.with_name(f".{output.stem}.part.png")
+    if not cv2.imwrite(str(part), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+        raise OutputError(output, "cannot be written", "choose another folder")
+    part.replace(output)
+    report({"output": str(output)}, str(output))
