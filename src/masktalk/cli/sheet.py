@@ -32,9 +32,11 @@ def sheet(
         raise OutputError(output, "is not a .png", "give a name that ends in .png")
     if output.exists() and not overwrite:
         raise OutputError(output, "is already there", "give --overwrite to replace it")
-    with progress_bar() as progress:
-        with prepare(avatar, options=look.options(), progress=progress) as opened:
-            picture = mouth_sheet(opened)
+    with (
+        progress_bar() as progress,
+        prepare(avatar, options=look.options(), progress=progress) as opened,
+    ):
+        picture = mouth_sheet(opened)
     part = output.with_name(f".{output.stem}.part.png")
     if not cv2.imwrite(str(part), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
         raise OutputError(output, "cannot be written", "choose another folder")

@@ -105,7 +105,8 @@ def _own_teeth(
     best = max(scores, key=lambda index: (scores[index], -index))
     if scores[best] <= 0:
         return plates
-    return with_own_teeth(plates, avatar.frame(best).pixels, faces[best].mesh, rest, Rig.size_of(rest))
+    size = Rig.size_of(rest)
+    return with_own_teeth(plates, avatar.frame(best).pixels, faces[best].mesh, rest, size)
 
 
 def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
