@@ -21,7 +21,9 @@ def only(monkeypatch):
         monkeypatch.setattr(
             encoders,
             "refusal",
-            lambda name: really(name) if name in names else "this FFmpeg was built without it",
+            lambda name, *size: (
+                really(name, *size) if name in names else "this FFmpeg was built without it"
+            ),
         )
 
     return restrict
@@ -80,6 +82,12 @@ def test_one_asked_for_that_does_not_fit():
         pick_encoder(".webm", alpha=False, preferred="libx264")
     with pytest.raises(EncoderError, match=r"libx264: does not fit into \.mov with alpha"):
         pick_encoder(".mov", alpha=True, preferred="libx264")
+
+
+def test_the_video_s_own_size_is_tried():
+    assert refusal("mpeg4", 9000, 64) is not None, "its size field has 13 bits"
+    with pytest.raises(EncoderError, match="mpeg4: cannot be opened"):
+        pick_encoder(".mp4", alpha=False, preferred="mpeg4", size=(9000, 64))
 
 
 def test_one_asked_for_is_taken():

@@ -15,6 +15,9 @@ from masktalk.errors import EncoderError
 
 logger = logging.getLogger(__name__)
 
+#: (width, height) of a trial when nothing better is known.
+_TRIAL = (256, 256)
+
 #: x264's presets, the scale that ``preset`` is given in.
 PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
@@ -81,7 +84,8 @@ class Encoder:
 
 def _nvenc(quality: Quality) -> Settings:
     preset = f"p{round(7 - 6 * quality.speed)}"
-    return Settings({"rc": "vbr", "cq": f"{quality.crf:g}", "preset": preset})
+    # Without b=0 its default bit rate would cap the quality.
+    return Settings({"rc": "vbr", "cq": f"{quality.crf:g}", "b": "0", "preset": preset})
 
 
 def _x264(quality: Quality) -> Settings:
@@ -149,13 +153,16 @@ def available_encoders() -> tuple[str, ...]:
     return tuple(name for name in ENCODERS if refusal(name) is None)
 
 
-def pick_encoder(suffix: str, alpha: bool, preferred: str | None = None) -> Encoder:
+def pick_encoder(
+    suffix: str, alpha: bool, preferred: str | None = None, size: tuple[int, int] = _TRIAL
+) -> Encoder:
     """The best encoder for a container that can really be opened.
 
     Args:
         suffix: Of the output file, ``.mp4``.
         alpha: Whether transparency must be kept.
         preferred: The only one to try, by name; None for the best.
+        size: (width, height) of the video; hardware encoders take some sizes only.
 
     Raises:
         EncoderError: The preferred one cannot be opened or does not fit, or none can.
@@ -164,10 +171,10 @@ def pick_encoder(suffix: str, alpha: bool, preferred: str | None = None) -> Enco
         name for name in CONTAINERS.get(suffix, ()) if ENCODERS[name].alpha or not alpha
     )
     if preferred is not None:
-        return _preferred(preferred, fitting, suffix, alpha)
+        return _preferred(preferred, fitting, suffix, alpha, size)
     for name in fitting:
         if alpha == ENCODERS[name].alpha or suffix == ".webm":
-            reason = refusal(name)
+            reason = refusal(name, *size)
             if reason is None:
                 logger.info("encoder %s", name)
                 return ENCODERS[name]
@@ -179,8 +186,10 @@ def pick_encoder(suffix: str, alpha: bool, preferred: str | None = None) -> Enco
     )
 
 
-def _preferred(name: str, fitting: tuple[str, ...], suffix: str, alpha: bool) -> Encoder:
-    usable = [other for other in fitting if refusal(other) is None]
+def _preferred(
+    name: str, fitting: tuple[str, ...], suffix: str, alpha: bool, size: tuple[int, int]
+) -> Encoder:
+    usable = [other for other in fitting if refusal(other, *size) is None]
     remedy = f"for {suffix}{' with alpha' if alpha else ''} there is: {', '.join(usable) or 'none'}"
     if name not in ENCODERS:
         raise EncoderError(name, "is no encoder masktalk knows", remedy)
@@ -188,7 +197,7 @@ def _preferred(name: str, fitting: tuple[str, ...], suffix: str, alpha: bool) ->
         raise EncoderError(
             name, f"does not fit into {suffix}{' with alpha' if alpha else ''}", remedy
         )
-    reason = refusal(name)
+    reason = refusal(name, *size)
     if reason is not None:
         raise EncoderError(name, f"cannot be opened here ({reason})", remedy)
     logger.info("encoder %s, as told", name)
@@ -196,18 +205,20 @@ def _preferred(name: str, fitting: tuple[str, ...], suffix: str, alpha: bool) ->
 
 
 @cache
-def refusal(name: str) -> str | None:
-    """Why an encoder cannot be used here, found by encoding one small frame; None if it can."""
+def refusal(name: str, width: int = _TRIAL[0], height: int = _TRIAL[1]) -> str | None:
+    """Why an encoder cannot be used here, found by encoding one frame; None if it can."""
     encoder = ENCODERS[name]
     if name not in av.codecs_available:
         return "this FFmpeg was built without it"
     try:
         context: Any = av.CodecContext.create(name, "w")
-        context.width, context.height = 256, 256
+        if encoder.even:
+            width, height = width + width % 2, height + height % 2
+        context.width, context.height = width, height
         context.pix_fmt = encoder.pixel_format
         context.framerate = 25
-        configure(context, encoder, Quality(), 256 * 256 * 25)
-        frame = av.VideoFrame(256, 256, encoder.pixel_format)
+        configure(context, encoder, Quality(), width * height * 25)
+        frame = av.VideoFrame(width, height, encoder.pixel_format)
         for plane in frame.planes:
             plane.update(bytes(plane.buffer_size))
         frame.pts = 0

@@ -20,6 +20,9 @@ STANDARD_RATES: tuple[Fraction, ...] = (
 _FALLBACK = Fraction(25)
 _FASTEST = Fraction(120)
 
+#: MPEG-4 counts time in parts of at most 1/65535 s.
+_LARGEST = 500
+
 #: Parts of a frame by which rounded timestamps may be early; the last frame of a file then
 #: still counts, however short its duration claims to be.
 _EARLY = Fraction(1, 4)
@@ -78,7 +81,7 @@ def guess_rate(times: Sequence[Fraction], tick: Fraction, declared: Fraction | N
         nearest = _nearest_standard(likely)
         if abs(nearest / average - 1) <= slack and abs(nearest / likely - 1) < _NTSC_GAP:
             return nearest
-        return min(likely.limit_denominator(1001), _FASTEST)
+        return min(likely.limit_denominator(_LARGEST), _FASTEST)
     middle = steps[len(steps) // 2]
     typical = 1 / middle if middle > 0 else average
     return standard(min(max(typical, average), _FASTEST))
@@ -89,7 +92,7 @@ def standard(rate: Fraction) -> Fraction:
     nearest = _nearest_standard(rate)
     if abs(nearest / rate - 1) <= Fraction(2, 100):
         return nearest
-    return rate.limit_denominator(1001)
+    return rate.limit_denominator(_LARGEST)
 
 
 def _nearest_standard(rate: Fraction) -> Fraction:

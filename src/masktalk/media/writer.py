@@ -244,7 +244,8 @@ def _encoder_for(path: Path, options: WriterOptions) -> Encoder:
         )
     if options.has_alpha and suffix not in (".webm", ".mov"):
         raise EncoderError(path, f"{suffix} keeps no transparency", "use .webm or .mov")
-    return pick_encoder(suffix, options.has_alpha, options.encoder)
+    size = options.width, options.height
+    return pick_encoder(suffix, options.has_alpha, options.encoder, size)
 
 
 def _pixel_format(encoder: Encoder, alpha: bool) -> str:
