@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from masktalk.rendering import RenderOptions
 
 _AVATAR, _OUTPUT, _ENGINE = "The avatar", "The result", "The engine"
+_MUSETALK = "Engine musetalk"
 _DRIVER = "A borrowed mouth"
 
 
@@ -105,6 +106,10 @@ class AvatarFlags:
         )
 
 
+def _musetalk(text: str) -> Any:
+    return typer.Option(help=text, rich_help_panel=_MUSETALK)
+
+
 @dataclass(frozen=True)
 class EngineFlags:
     """Which engine, and the options that only some engines have."""
@@ -113,6 +118,32 @@ class EngineFlags:
         str,
         typer.Option(help="warp needs nothing; see `masktalk engines`.", rich_help_panel=_ENGINE),
     ] = "warp"
+    models: Annotated[Path | None, _musetalk("A models/ folder in MuseTalk's own layout.")] = None
+    version: Annotated[str | None, _musetalk("v15 or v1.")] = None
+    crop: Annotated[
+        str | None, _musetalk("stable: box smoothed over time; reference: each frame's own.")
+    ] = None
+    bbox_shift: Annotated[
+        int | None, _musetalk("Pixels the box moves down; more opens the mouth further.")
+    ] = None
+    extra_margin: Annotated[int | None, _musetalk("Pixels the box reaches below the chin.")] = None
+    parsing_mode: Annotated[
+        str | None, _musetalk("How the blending mask is cut: raw, jaw or neck.")
+    ] = None
+    left_cheek_width: Annotated[int | None, _musetalk("Reach of a jaw mask to the left.")] = None
+    right_cheek_width: Annotated[int | None, _musetalk("Reach of a jaw mask to the right.")] = None
+    keep_silence: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-silence", help="Move the mouth in silence too.", rich_help_panel=_MUSETALK
+        ),
+    ] = None
+    compat: Annotated[
+        str | None, _musetalk("upstream: round times as the reference does, to compare.")
+    ] = None
+    batch_size: Annotated[int | None, _musetalk("Frames at a time.")] = None
+    device: Annotated[str | None, _musetalk("auto, cpu, mps, cuda or cuda:N.")] = None
+    precision: Annotated[str | None, _musetalk("auto, fp32, bf16 or fp16.")] = None
 
     def values(self) -> dict[str, Any]:
         """The engine's own options that were given."""
