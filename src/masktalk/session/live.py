@@ -16,6 +16,7 @@ import numpy as np
 
 from masktalk.engines.base import Articulator, Engine
 from masktalk.errors import OptionError
+from masktalk.masking import masked_engine
 from masktalk.rendering import PICTURE_RATE
 from masktalk.session.idle import IdleMotion
 from masktalk.session.intake import Intake
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WARM_UP_FRAMES = 8
-_LEAST_DELAY, _MOST_DELAY = 0.02, 0.2
+_LEAST_DELAY, _MOST_DELAY = 0.02, 0.3
+#: Seconds a frame may leave after its sound on a machine that is too slow.
+_MOST_SKEW = 0.12
 #: Seconds of silence that still belong to an utterance, beyond the look-ahead.
 _TAIL = 0.2
 #: Seconds of sound that ebb away when speech is cut off, so that it does not click.
@@ -72,7 +75,7 @@ class Session:
             raise OptionError(
                 f"engine {engine.capabilities.name!r}", "does not stream", "choose one that does"
             )
-        self.avatar, self.engine = avatar, engine
+        self.avatar, self.engine = avatar, masked_engine(engine, avatar)
         self.options = options or SessionOptions()
         self.rate = self.options.rate or (PICTURE_RATE if avatar.is_picture else avatar.rate)
         self.stats = SessionStats()
@@ -86,6 +89,7 @@ class Session:
         self._ready: dict[int, Frame] = {}
         self._origin: float | None = None
         self._next = 0
+        self._typical = 0.0  # seconds a frame takes, smoothed
         self._renderer: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Session:
@@ -101,6 +105,7 @@ class Session:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._pool, self.engine.prepare, self.avatar)
         seconds = await loop.run_in_executor(self._pool, self._warm_up)
+        self._typical = seconds
         if self.options.delay is None:
             self.delay = min(max(2 * seconds + 0.005, _LEAST_DELAY), _MOST_DELAY)
         logger.info("a frame takes %.0f ms; delay %.0f ms", seconds * 1e3, self.delay * 1e3)
@@ -133,8 +138,7 @@ class Session:
         ebb = int(_EBB * self.options.audio_rate)
         with self._pushing:
             self._intake.flush()
-            self._timeline.interrupt(self._stage.position(index), ebb)
-        self._stage.restart(index)
+            self._stage.interrupt(index, ebb)
         self.stats.interrupts += 1
 
     @property
@@ -174,10 +178,18 @@ class Session:
             await self._sleep_until(self._start_of(index))
             begun = time.monotonic()
             frame = await loop.run_in_executor(self._pool, self._stage.picture, index)
-            self.stats.render_seconds += time.monotonic() - begun
+            taken = time.monotonic() - begun
+            self.stats.render_seconds += taken
             self._ready[index] = frame
+            self._allow_for(taken)
             newest = int((time.monotonic() - self._begin) * self.rate)
             index = max(index + 1, newest)
+
+    def _allow_for(self, seconds: float) -> None:
+        """Give frames more time where they need it, in silence, when nobody hears the pause."""
+        self._typical += 0.05 * (seconds - self._typical)
+        if self._typical > self.delay and self.options.delay is None and not self.speaking:
+            self.delay = min(self.delay + float(1 / self.rate), _MOST_DELAY)
 
     def _leave(self) -> Moment:
         index = self._next
@@ -187,9 +199,7 @@ class Session:
         samples = self._timeline.read(start, end)
         span = self._timeline.onset(start, end)
         lateness = time.monotonic() - self._start_of(index) - self.delay
-        # One frame late is better seen than dropped: what is shown instead is older.
-        frame = self._ready.pop(index, None) or self._ready.pop(index - 1, None)
-        self._ready = {key: value for key, value in self._ready.items() if key > index}
+        frame = self._newest(index)
         moment = Moment(
             index=index,
             time=begins,
@@ -203,6 +213,14 @@ class Session:
         self._timeline.forget(start - self.options.audio_rate)
         self._count(moment)
         return moment
+
+    def _newest(self, index: int) -> Frame | None:
+        """The frame of a tick, or one a little late: what would be shown instead is older."""
+        oldest = index - max(int(_MOST_SKEW * self.rate), 1)
+        fit = [key for key in self._ready if oldest <= key <= index]
+        frame = self._ready[max(fit)] if fit else None
+        self._ready = {key: value for key, value in self._ready.items() if key > index}
+        return frame
 
     def _count(self, moment: Moment) -> None:
         stats = self.stats
