@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 
 from masktalk.faces.covered import hidden_mouth, is_guessed
-from masktalk.faces.examiner import mesh_roi
+from masktalk.faces.examiner import Look, mesh_roi
 from masktalk.faces.finder import Finder, choose, opaque
 from masktalk.faces.locators import Sighting
 from masktalk.faces.locators.mesh import MeshLocator
@@ -120,12 +121,11 @@ class Follower:
         if overlap(look.mesh, about) < _STAYS:
             return None
         self._looked = self._count
-        bias = None
+        keypoints = {}
         if is_guessed(look):
             keypoints = locator.examiner.support(frame.pixels, look.mesh).keypoints
-            bias = hidden_mouth(look.mesh, keypoints) - hidden_mouth(look.mesh, {})
         confidence = look.presence * max(0.05, 1 - 2 * look.eye_scatter)
-        return Sighting(look.mesh, confidence, locator.name), look.corner_scatter, bias
+        return _looked(look, keypoints, confidence)
 
     def _search(self, frame: Frame) -> _Answer | None:
         hard = self._count - self._searched >= self._pause
@@ -136,11 +136,10 @@ class Follower:
         sighting = self._same_person(frame, seen)
         if sighting is None:
             return None
-        locator = self._finder.locator(sighting.located_by)
-        if isinstance(locator, MeshLocator):
-            # Its lower face may already be laid anew; the look starts from the eyes.
-            return self._close_look(frame, locator, sighting.mesh)
-        return sighting, None, None
+        if sighting.look is None:
+            return sighting, None, None
+        self._looked = self._count
+        return _looked(sighting.look, sighting.keypoints, sighting.confidence)
 
     def _same_person(self, frame: Frame, seen: list[Sighting]) -> Sighting | None:
         last = self._last
@@ -159,4 +158,14 @@ class Follower:
         return bool(cv2.absdiff(before, self._thumb).mean() > _CUT)
 
 
+#: What was sighted, the scatter of its mouth's corners, and the bias of a hidden mouth.
 _Answer = tuple[Sighting, "float | None", "FloatArray | None"]
+
+
+def _looked(look: Look, keypoints: Mapping[str, FloatArray], confidence: float) -> _Answer:
+    """The answer of a close look: the mesh as seen, and what is needed to judge its mouth."""
+    sighting = Sighting(look.mesh, confidence, MeshLocator.name)
+    bias = None
+    if is_guessed(look):
+        bias = hidden_mouth(look.mesh, keypoints) - hidden_mouth(look.mesh, {})
+    return sighting, look.corner_scatter, bias

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import TracebackType
-from typing import ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from typing_extensions import Self
 
 from masktalk.errors import OptionError
 from masktalk.types import FloatArray, Frame, MouthState
+
+if TYPE_CHECKING:
+    from masktalk.faces.examiner import Look
 
 #: ``quick`` looks once; ``usual`` goes on until a face is found, ``every`` until even
 #: those that do not strike the eye are.
@@ -27,12 +31,16 @@ class Sighting:
         confidence: 0 to 1.
         located_by: The locator's name.
         mouth_state: What the mouth is; None where the locator cannot tell.
+        look: The close look behind it, whose mesh is as seen; None where there was none.
+        keypoints: What the detectors said in that look.
     """
 
     mesh: FloatArray
     confidence: float
     located_by: str
     mouth_state: MouthState | None = None
+    look: Look | None = None
+    keypoints: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 class Locator(ABC):

@@ -11,7 +11,7 @@ from masktalk.faces.covered import is_guessed, mouth_state, uncover
 from masktalk.faces.examiner import Examiner, Look, Support, mesh_roi
 from masktalk.faces.locators.base import Effort, Locator, Sighting
 from masktalk.faces.roi import Roi, overlap
-from masktalk.types import Frame, UInt8Array
+from masktalk.types import FloatArray, Frame, UInt8Array
 
 _DETECTED = 0.5
 _PRESENT = 0.5
@@ -64,15 +64,17 @@ class MeshLocator(Locator):
     def _judged(self, pixels: UInt8Array, look: Look) -> tuple[float, Sighting] | None:
         """What a close look says: the sighting and its doubt; None when it is no face."""
         state, mesh, doubt = mouth_state(look), look.mesh, look.eye_scatter
+        keypoints: dict[str, FloatArray] = {}
         if state == "covered":
             support = self.examiner.support(pixels, mesh)
             doubt += _disagreement(look, support) + max(0.0, _EXPECTED - support.score)
             doubt += _TILTED * abs(mesh_roi(mesh).angle)
-            mesh = uncover(mesh, support.keypoints)
+            keypoints = support.keypoints
+            mesh = uncover(mesh, keypoints)
         if doubt > _WRONG:
             return None
         confidence = look.presence * (1 - 2 * doubt)
-        return doubt, Sighting(mesh, confidence, self.name, state)
+        return doubt, Sighting(mesh, confidence, self.name, state, look, keypoints)
 
     def _candidates(self, pixels: UInt8Array, view: Roi | None) -> Iterator[Roi]:
         if view is None:
