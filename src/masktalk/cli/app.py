@@ -18,6 +18,7 @@ from masktalk.cli import (
     evaluate,
     locate,
     models,
+    musetalk,
     prepare,
     render,
     review,
@@ -44,6 +45,7 @@ app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command()(engines.engines)
 app.add_typer(models.models, name="models")
+app.command()(musetalk.musetalk)
 app.add_typer(evaluate.app, name="evaluate")
 app.command()(bench.bench)
 app.command()(bench_live.bench_live)

@@ -57,6 +57,7 @@ class MuseTalkEngine(Engine):
         weights=("musetalk-v15", "sd-vae", "whisper-tiny"),
         covered=False,
         extra="musetalk",
+        articulated=False,
     )
     Options: ClassVar[type[EngineOptions]] = MuseTalkOptions
     options: MuseTalkOptions

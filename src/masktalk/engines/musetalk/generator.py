@@ -173,7 +173,8 @@ class _Recorded:
                 generator.faces(self._latents, self._tokens)
         torch.cuda.current_stream(device).wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.inference_mode(), torch.cuda.graph(self._graph):
+        recording = torch.cuda.graph(self._graph, capture_error_mode="thread_local")
+        with torch.inference_mode(), recording:
             self._faces = generator.faces(self._latents, self._tokens)
 
     def replay(self, latents: FloatArray, tokens: FloatArray) -> Tensor:
