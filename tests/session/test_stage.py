@@ -58,13 +58,50 @@ def test_far_behind_the_engine_begins_anew_at_the_right_time(stage, engine):
     assert len(engine.made) == 2
 
 
-def test_restart_stills_the_mouth_within_three_frames(stage, timeline):
+def test_interrupt_stills_the_mouth_within_three_frames(stage, timeline, engine):
     timeline.push(np.full(RATE * 2, 0.5, np.float32))
     for index in range(20):
         frame = stage.picture(index)
     assert level(frame) == 255
-    timeline.interrupt(stage.position(20), 480)
-    stage.restart(20)
+    stage.interrupt(20, 480)
     after = [level(stage.picture(index)) for index in range(20, 30)]
     assert 0 < after[0] < 255
     assert after[2:] == [0] * 8
+    assert len(engine.begun) == 1
+
+
+def test_an_engine_that_listens_by_itself_begins_anew(
+    avatar, engine, timeline, articulator, monkeypatch
+):
+    heard = []
+
+    def listen(avatar, speech):
+        for block in speech.blocks:
+            heard.append((speech.begin + block.time, bool(block.samples.any())))
+            if block.time * 25 % 1 == 0:
+                yield None
+
+    monkeypatch.setattr(engine, "speak", listen)
+    stage = Stage(avatar, engine, timeline, Fraction(25), articulator, Fraction(6, 100), None)
+    timeline.push(np.full(RATE * 2, 0.5, np.float32))
+    for index in range(10):
+        stage.picture(index)
+    stage.interrupt(8, 0)
+    heard.clear()
+    stage.picture(10)
+    assert heard[0] == (Fraction(8, 25), False)
+
+
+def test_speech_after_an_interrupt_is_heard_from_its_first_sample(stage, timeline):
+    timeline.push(np.full(RATE * 2, 0.5, np.float32))
+    for index in range(20):
+        stage.picture(index)
+    stage.interrupt(20, 0)
+    timeline.push(np.full(RATE // 2, 0.25, np.float32))
+    timeline.flush()
+    mouth = [level(stage.picture(index)) for index in range(20, 60)]
+    sound = timeline.read(stage.position(20), stage.position(60))
+    assert np.count_nonzero(sound == np.float32(0.25)) == RATE // 2
+    opens = next(i for i, value in enumerate(mouth[3:], 3) if value > 127)
+    begins = np.flatnonzero(sound == np.float32(0.25))[0] / stage.position(1)
+    assert 0 <= opens - begins <= 3

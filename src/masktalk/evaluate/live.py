@@ -139,7 +139,8 @@ def _speech() -> Audio:
 async def _latency(bundle: Path, trials: int) -> dict[str, Any]:
     with Avatar(bundle) as avatar:
         options = SessionOptions(idle=False)
-        async with Session(avatar, make_engine("warp"), options) as session:
+        engine = make_engine("warp", {"head_motion": "off"})  # only the mouth shall move
+        async with Session(avatar, engine, options) as session:
             trial = _Trial(session, avatar)
             async for moment in session:
                 trial.see(moment)

@@ -48,6 +48,16 @@ class LiveMouth:
         self._inner_got = 0
         self._skip = 0
         self._awake = False
+        self._cut = False
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the engine has asked it at all."""
+        return self._heard > 0
+
+    def cut(self) -> None:
+        """Speech was cut off: close the mouth faster than at the end of a sentence."""
+        self._cut = True
 
     @property
     def lookahead(self) -> Fraction:
@@ -57,20 +67,23 @@ class LiveMouth:
     def restart(self, begin: Fraction) -> None:
         """The next sound pushed is at ``begin`` of the stream; fade from the pose as it is."""
         self._begin, self._heard, self._steps = begin, Fraction(0), 0
+        self._cut = True
         self._fall_asleep()
-        self._blend_steps = _CUT_STEPS
 
     def push(self, audio: Audio) -> Articulation:
         """Take sound in; give out what has become certain."""
-        here = self._begin + self._heard
+        heard = self._heard
         self._heard += audio.duration
-        if self._speaking(here):
-            if not self._awake:
-                self._wake()
-            return self._listen(audio)
-        if self._awake:
+        speaking = self._speaking(self._begin + heard)
+        closing = self._give_nothing()
+        if self._awake and (self._cut or not speaking):
             self._fall_asleep()
-        return self._rest_until(self._heard)
+            closing = self._rest_until(heard)
+        if not speaking:
+            return _joined(closing, self._rest_until(self._heard))
+        if not self._awake:
+            self._wake()
+        return _joined(closing, self._listen(audio))
 
     def flush(self) -> Articulation:
         """What is missing up to the last sound heard, at rest."""
@@ -88,7 +101,8 @@ class LiveMouth:
 
     def _start_fade(self) -> None:
         self._from, self._blend = self._pose, 0.0
-        self._blend_steps = self._fade_steps
+        self._blend_steps = _CUT_STEPS if self._cut else self._fade_steps
+        self._cut = False
 
     def _listen(self, audio: Audio) -> Articulation:
         due = self._inner_pushed
@@ -105,6 +119,9 @@ class LiveMouth:
         values = np.tile(self._rest, (max(count, 0), 1))
         return self._give(values, np.zeros(len(values), np.float32))
 
+    def _give_nothing(self) -> Articulation:
+        return self._give(np.zeros((0, len(CHANNELS)), np.float32), np.zeros(0, np.float32))
+
     def _give(self, values: FloatArray, voice: FloatArray) -> Articulation:
         values = values.copy()
         if len(values) and self._blend < 1.0:
@@ -117,3 +134,11 @@ class LiveMouth:
         if len(values):
             self._pose = values[-1]
         return Articulation(values.astype(np.float32), STEPS, time - self._begin, voice)
+
+
+def _joined(first: Articulation, then: Articulation) -> Articulation:
+    """Two stretches that follow one another as one."""
+    if not len(first):
+        return then
+    values = np.concatenate([first.values, then.values])
+    return Articulation(values, STEPS, first.time, np.concatenate([first.voice, then.voice]))

@@ -53,13 +53,24 @@ class Stage:
         self._base = 0
         self._next = 0
         self._wanted = 0
+        self._pulled = 0
 
     def position(self, index: int) -> int:
         """The sample at which tick ``index`` begins."""
         return int(index * self._timeline.rate / self._rate)
 
-    def restart(self, index: int) -> None:
-        """Let the engine begin anew with tick ``index``, mouth fading to rest."""
+    def interrupt(self, index: int, ebb: int) -> None:
+        """From tick ``index`` on there is silence; the mouth closes at once.
+
+        An engine that asks the articulator goes on, and is told that the mouth rests. One
+        that listens by itself has heard ahead what is not said any more: it begins anew.
+        """
+        at = self.position(index)
+        if self._mouth.is_used:
+            self._mouth.cut()
+            self._timeline.interrupt(at, ebb, quiet_until=self._pulled)
+            return
+        self._timeline.interrupt(at, ebb)
         with self._lock:
             self._restart_at = index
 
@@ -101,6 +112,7 @@ class Stage:
     def _blocks(self, start: int) -> Iterator[Audio]:
         position = start
         while True:
+            self._pulled = position + self._timeline.block
             samples = self._timeline.pull(position)
             time = Fraction(position - start, self._timeline.rate)
             position += len(samples)

@@ -114,10 +114,11 @@ class Timeline:
             if self._queued or self.speaking:
                 self._queue.append(None)
 
-    def interrupt(self, at: int, fade: int) -> None:
+    def interrupt(self, at: int, fade: int, quiet_until: int = 0) -> None:
         """Forget what waits and what was committed from ``at`` on.
 
-        The sound that is heard then fades out over ``fade`` samples.
+        The sound that is heard then fades out over ``fade`` samples. No other speech
+        begins before ``quiet_until``: up to there the engine has heard already.
         """
         with self._lock:
             self._queue.clear()
@@ -126,7 +127,8 @@ class Timeline:
             cut = max(at - self._origin, 0)
             ebbing = self._sound[cut : cut + fade]
             ebbing = ebbing * np.linspace(1, 0, len(ebbing), dtype=np.float32)
-            self._sound = np.concatenate([self._sound[:cut], ebbing])
+            quiet = np.zeros(max(quiet_until - at - len(ebbing), 0), np.float32)
+            self._sound = np.concatenate([self._sound[:cut], ebbing, quiet])
             while self._spans and self._spans[-1].start >= at:
                 self._spans.pop()
             if self._spans and (self._spans[-1].end or at) >= at:
