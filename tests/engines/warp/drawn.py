@@ -71,6 +71,8 @@ def _fill(image, mesh, indices, colour):
 class DrawnAvatar:
     """What the warp asks of an avatar, held in memory."""
 
+    overlay = None
+
     def __init__(self, pictures, meshes, mouth="open", folder=None):
         self.pictures = pictures
         self.faces = [
