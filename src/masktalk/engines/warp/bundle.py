@@ -23,7 +23,7 @@ from masktalk.types import Face, FloatArray
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 4
+_VERSION = 5
 _NAME = "warp.npz"
 _MOST_FACES = 400  # looked at to learn a video's resting mouth
 _MOST_DONORS = 12  # frames looked at for teeth
@@ -112,21 +112,27 @@ def _own_teeth(
 def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
     """The mesh at rest in face axes, (478, 3), on the face's plane, (478, 2), and its lips.
 
-    Of a video, the third of the frames with the least open mouth says how it rests.
+    Of a video, the third of the frames with the least open mouth says how it rests; how
+    wide it is, all of them.
     """
     meshes = [trimmed(face.mesh) for face in faces]
     poses = [fit_pose(mesh) for mesh in meshes]
-    gaps = np.array([read_lips(pose.frontal).gap for pose in poses])
+    lips = [read_lips(pose.frontal) for pose in poses]
+    gaps = np.array([one.gap for one in lips])
     calm = gaps.argsort(kind="stable")[: max(len(gaps) // 3, 1)]
     frontal = np.median([poses[index].frontal for index in calm], axis=0)
     flat = [poses[index].place(meshes[index][:, :2]) for index in calm]
     rest = read_lips(frontal.astype(np.float32)).closed()
+    width = float(np.mean([one.width for one in lips]))
+    if len(faces) > 1 and rest.width > 0:
+        rest = rest.widened(float(np.clip(width / rest.width, 0.9, 1.15)))
     return frontal.astype(np.float32), np.median(flat, axis=0).astype(np.float32), rest
 
 
 def unpacked(arrays: Arrays) -> Prepared:
     """The records that ``learn`` packed into arrays."""
-    rig = Rig.build(_record(Lips, "rest", arrays), arrays["frontal"], arrays["base"])
+    rest = _record(Lips, "rest", arrays)
+    rig = Rig.build(rest, arrays["frontal"], arrays["base"])
     return Prepared(rig, _record(Style, "style", arrays), _record(Plates, "plates", arrays))
 
 

@@ -14,7 +14,7 @@ from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, leaned
 from masktalk.engines.warp.shape import CHIN_DROP, Channels
 from masktalk.engines.warp.topology import CHIN, CORNERS, NOSE_BASE
-from masktalk.types import FloatArray, Patch, UInt8Array
+from masktalk.types import FloatArray, Frame, Patch, UInt8Array
 
 _SHADE = 0.9
 _SHADE_LIMIT = 0.22
@@ -78,7 +78,7 @@ def _relief(x: FloatArray, y: FloatArray, top: float, chin: float) -> FloatArray
 
 
 def cloth_frame(
-    pixels: UInt8Array,
+    frame: Frame,
     scene: Scene,
     cloth: Drape,
     channels: Channels,
@@ -90,7 +90,7 @@ def cloth_frame(
     """The patch that moves the cloth over one frame's mouth.
 
     Args:
-        pixels: (H, W, 3|4) the frame.
+        frame: Whose cloth it is.
         scene: Where its face is.
         cloth: How its cloth moves.
         channels: What the mouth under it does.
@@ -103,7 +103,7 @@ def cloth_frame(
     height = np.tensordot(amounts, cloth.heights, axes=1).astype(np.float32)
     at = leaned(scene, lean)
     away = displacement(scene, at, turned_round(forward, at) - at)
-    patch = warp_pixels(pixels, scene.grid, *scene.grid.absolute(scene.grid.spread(away)))
+    patch = warp_pixels(frame, scene.grid, *scene.grid.absolute(scene.grid.spread(away)))
     tone = sample(_tone(forward, height, light), at)
     _light_up(patch.pixels, scene.grid.spread(tone))
     return patch

@@ -19,7 +19,7 @@ from masktalk.engines.warp.scene import Scene, displacement, head_shift, leaned,
 from masktalk.engines.warp.shape import Channels, mouth_motion
 from masktalk.engines.warp.style import Style
 from masktalk.engines.warp.topology import LIP_COLUMNS
-from masktalk.types import FloatArray, Patch, UInt8Array
+from masktalk.types import FloatArray, Frame, Patch, UInt8Array
 
 Manner: TypeAlias = Literal["cartoon", "sketch", "grille"]
 
@@ -145,7 +145,7 @@ def draw_frame(
     drop = np.float32(_JAW * channels.jaw * rig.amplitude * cloth.drop)
     away = displacement(scene, at, turned_round(cloth.shifts[0] * drop, at) - at)
     maps = scene.grid.absolute(scene.grid.spread(away))
-    patch = warp_pixels(canvas.pixels, scene.grid, *maps)
+    patch = warp_pixels(Frame(canvas.pixels), scene.grid, *maps)
     lines = _lines(scene, rig, channels, canvas.bend)
     lines = lines + head_shift(scene, lean, lines.mean(axis=(0, 1)))
     gap = float(np.abs((lines[1] - lines[0]) @ scene.pose.down).max()) / scene.pose.unit
@@ -157,7 +157,7 @@ def draw_frame(
     area = patch.pixels[box.inside]
     drawn = area[..., :3].astype(np.float32)
     if canvas.has_line:
-        drawn = warp_pixels(canvas.bare, scene.grid, *maps).pixels[box.inside][..., :3] * 1.0
+        drawn = warp_pixels(Frame(canvas.bare), scene.grid, *maps).pixels[box.inside][..., :3] * 1.0
     drawn = _drawn(drawn.astype(np.float32), canvas, scene, rig, plates, channels, box, lines)
     area[..., :3] = blend(area[..., :3], drawn, np.full(drawn.shape[:2], share, np.float32))
     return patch

@@ -18,7 +18,7 @@ from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.shape import read_channels
 from masktalk.engines.warp.timeline import moments
 from masktalk.speech import make_articulator
-from masktalk.types import FloatArray, Patch, UInt8Array
+from masktalk.types import FloatArray, Frame, Patch
 
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
@@ -96,13 +96,13 @@ class Talker:
         if scene is None:
             return None
         channels = read_channels(values * self._options.amplitude)
-        pixels = self._avatar.frame(index).pixels
+        frame = self._avatar.frame(index)
         if self._drape is not None and self._avatar.mouth == "draw":
-            canvas = self._canvas_of(index, pixels, scene)
+            canvas = self._canvas_of(index, frame, scene)
             return draw_frame(canvas, scene, self._rig, self._plates, self._drape, channels, lean)
         if self._drape is not None:
             return cloth_frame(
-                pixels,
+                frame,
                 scene,
                 self._drape,
                 channels,
@@ -110,7 +110,7 @@ class Talker:
                 light=self._style.light,
                 lean=lean,
             )
-        return speak_frame(pixels, scene, self._rig, self._plates, channels, lean)
+        return speak_frame(frame, scene, self._rig, self._plates, channels, lean)
 
     def _scene(self, index: int) -> Scene | None:
         face = self._avatar.faces[index]
@@ -121,7 +121,7 @@ class Talker:
             self._last = (index, Scene.of(face.mesh, self._rig, still=still, head=self._head))
         return self._last[1]
 
-    def _canvas_of(self, index: int, pixels: UInt8Array, scene: Scene) -> Canvas:
+    def _canvas_of(self, index: int, frame: Frame, scene: Scene) -> Canvas:
         if self._canvas is None or self._canvas[0] != index:
-            self._canvas = (index, read_canvas(pixels, scene, self._rig, self._style))
+            self._canvas = (index, read_canvas(frame.pixels, scene, self._rig, self._style))
         return self._canvas[1]

@@ -63,6 +63,17 @@ class Lips:
         """(3,) the middle between the inner lips."""
         return np.asarray((self.upper[-1, _MIDDLE] + self.lower[-1, _MIDDLE]) / 2, np.float32)
 
+    def widened(self, factor: float) -> Lips:
+        """The same mouth so many times as wide."""
+        middle = self.corners[:2, 0].mean()
+
+        def wide(points: FloatArray) -> FloatArray:
+            moved = points.copy()
+            moved[..., 0] = middle + factor * (points[..., 0] - middle)
+            return moved
+
+        return Lips(wide(self.upper), wide(self.lower), wide(self.corners), self.jaw)
+
     def closed(self) -> Lips:
         """The same mouth with its lips together."""
         gaps = self.lower[-1] - self.upper[-1]

@@ -12,11 +12,11 @@ from masktalk.engines.warp.interior import Place, Plates, blend, render_interior
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Moved, Scene, head_shift, move
 from masktalk.engines.warp.shape import CHIN_BACK, CHIN_DROP, Channels, mouth_motion
-from masktalk.types import FloatArray, Patch, UInt8Array
+from masktalk.types import FloatArray, Frame, Patch, UInt8Array
 
 
 def speak_frame(
-    pixels: UInt8Array,
+    frame: Frame,
     scene: Scene,
     rig: Rig,
     plates: Plates,
@@ -26,7 +26,7 @@ def speak_frame(
     """The patch that makes one frame's mouth do what the channels say.
 
     Args:
-        pixels: (H, W, 3|4) the frame.
+        frame: Whose mouth it is.
         scene: Where its face is.
         rig: The avatar's mouth at rest.
         plates: The avatar's inside of the mouth.
@@ -38,7 +38,7 @@ def speak_frame(
     box = mouth_box(scene, moved)
     edges = LipEdges.seen_from(box, moved.line_above, moved.line_below)
     across, down = _maps(scene.grid, moved, box, edges)
-    patch = warp_pixels(pixels, scene.grid, across, down)
+    patch = warp_pixels(frame, scene.grid, across, down)
     opening = edges.opening()
     if opening.any():
         place = inside_place(scene, rig, channels, box, lean)
@@ -64,15 +64,26 @@ def _maps(
     return grid.absolute(fine)
 
 
-def warp_pixels(pixels: UInt8Array, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
+def warp_pixels(frame: Frame, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
     """The grid's rectangle with every pixel taken from its column and row in the frame."""
-    taken = cv2.remap(pixels, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    left, right = _reach(across, frame.width)
+    top, bottom = _reach(down, frame.height)
+    pixels = frame.region(left, top, right, bottom)
+    taken = cv2.remap(
+        pixels, across - left, down - top, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
     moved: UInt8Array = np.asarray(taken, np.uint8)
     if moved.shape[2] == 3:
         return Patch(np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGB2RGBA), np.uint8), grid.x, grid.y)
     matte = moved[..., 3].copy()
     moved[..., 3] = 255
     return Patch(moved, grid.x, grid.y, matte)
+
+
+def _reach(places: FloatArray, limit: int) -> tuple[int, int]:
+    """The rows or columns that interpolation at some places looks at; at least one."""
+    low = min(max(int(places.min()) - 2, 0), limit - 1)
+    return low, max(min(int(places.max()) + 4, limit), low + 1)
 
 
 def inside_place(scene: Scene, rig: Rig, channels: Channels, box: Box, lean: Lean | None) -> Place:
