@@ -23,7 +23,7 @@ from masktalk.types import FloatArray, MouthState
 
 # Above this scatter of the corners, in interocular distances, the network is guessing.
 # Half-way (in the logarithm) between the classes of the fitting material.
-_SEEN = 0.024
+_SEEN = 0.022
 # Above this gap between the inner lips, in interocular distances, a mouth is open.
 _PARTED = 0.045
 # Points of a covered face that are seen: eyes, brows, nose bridge, forehead.
