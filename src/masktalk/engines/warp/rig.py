@@ -62,14 +62,13 @@ class Rig:
     joined: FloatArray
 
     @classmethod
-    def build(cls, rest: Lips, frontal: FloatArray, base: FloatArray, gain: float = 1.0) -> Rig:
+    def build(cls, rest: Lips, frontal: FloatArray, base: FloatArray) -> Rig:
         """The rig of an avatar.
 
         Args:
             rest: Its lips, closed, in face axes.
             frontal: (478, 3) its mesh in face axes.
             base: (478, 2) its mesh on the face's plane as pictures show it.
-            gain: How much further than an average talker's its mouth moves.
         """
         outline = _outline(base)
         grid = PlaneGrid.around(outline)
@@ -83,7 +82,7 @@ class Rig:
                 Profile.along(rest.upper, rest.corners, rest.thickness[0]),
                 Profile.along(rest.lower, rest.corners, rest.thickness[1]),
             ),
-            amplitude=float(np.clip(rest.width / AVERAGE_WIDTH, 0.3, 1.0)) ** 0.7 * gain,
+            amplitude=float(np.clip(rest.width / AVERAGE_WIDTH, 0.3, 1.0)) ** 0.7,
             follow=_follow(frontal[list(SKIN)], rest),
             grid=grid,
             outline=outline,
