@@ -196,7 +196,7 @@ def _make_basis(box: Box, face: Face) -> _Basis:
     falls *= 1 - _ramp(np.abs(side), 0.45, 0.95)
     mouth = (at - face.mouth) / unit
     sideways, downwards = mouth @ across, mouth @ down
-    near = np.exp(-(sideways**2 + (downwards / 0.8) ** 2) / (2 * 0.26**2))
+    near = np.exp(-(sideways**2 + (downwards / 0.8) ** 2) / (2 * 0.26**2)) * _ramp(depth, -0.1, 0.4)
     return _Basis(
         mesh=face.mesh,
         jaw=np.asarray(falls[..., None] * down * unit, np.float32),
