@@ -38,7 +38,7 @@ _SKIN_SPREAD = np.array([14.0, 5.0, 5.0], np.float32)
 
 #: A parsed face fills at least this part of the box's lower half.
 _FACE_SHARE = 0.15
-_MESH_BLUR = 0.12
+_MESH_BLUR = 0.08
 
 
 class Parser(Protocol):
