@@ -91,6 +91,12 @@ def test_a_mask_put_on_is_seen_and_taken_for_the_rest(head, finder):
     assert np.ptp(mouths, axis=0).max() < 2
 
 
+def test_a_covered_mouth_stays_covered_to_the_last_frame(ninja):
+    for count in (1, 2, 14):
+        faces = list(track(video([ninja] * count), RATE))
+        assert [face.mouth_state for face in faces] == ["covered"] * count
+
+
 def test_reading_ahead_is_bounded(head):
     asked = []
 

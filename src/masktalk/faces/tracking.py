@@ -18,6 +18,8 @@ from masktalk.types import Face, FloatArray, Frame, MouthState
 _GAP = Fraction(1, 2)
 # Seconds of close looks, before and after a frame, that decide whether its mouth is covered.
 _VERDICT = Fraction(3, 4)
+# Seconds on each side over which the guess at a hidden mouth is averaged.
+_CALM = Fraction(1, 5)
 
 
 def track(
@@ -59,36 +61,45 @@ def judged(seen: Iterable[Seen], rate: Fraction, forced: MouthState | None) -> I
     for record in seen:
         if record.cut:
             while here < len(window):
-                yield _verdict(window, here, reach, forced)
+                yield _verdict(window, here, rate, forced)
                 here += 1
             window.clear()
             here = 0
         window.append(record)
         if len(window) - here > reach:
-            yield _verdict(window, here, reach, forced)
+            yield _verdict(window, here, rate, forced)
             here += 1
         if here > reach:
             window.popleft()
             here -= 1
     while here < len(window):
-        yield _verdict(window, here, reach, forced)
+        yield _verdict(window, here, rate, forced)
         here += 1
 
 
-def _verdict(window: deque[Seen], here: int, reach: int, forced: MouthState | None) -> Link:
+def _verdict(window: deque[Seen], here: int, rate: Fraction, forced: MouthState | None) -> Link:
     record = window[here]
     if record.mesh is None:
         return None, record.cut
-    around = [window[i] for i in range(max(0, here - reach), min(len(window), here + reach + 1))]
+    reach = max(1, round(_VERDICT * rate))
+    around = _around(window, here, reach, reach)
     scatters = [other.scatter for other in around if other.scatter is not None]
     mesh, state = record.mesh, record.state
     if scatters and scatter_is_guess(float(np.median(scatters))):
-        mesh = lay_mouth(mesh, hidden_mouth(mesh, {}) + _bias(around))
+        # As many frames before as after: a head that turns is not followed late.
+        calm = min(round(_CALM * rate), here, len(window) - 1 - here)
+        near = _around(window, here, calm, calm)
+        guesses = [hidden_mouth(other.mesh, {}) for other in near if other.mesh is not None]
+        mesh = lay_mouth(mesh, np.mean(guesses, axis=0) + _bias(around))
         state = "covered"
     elif state is None:
         state = lips_state(mesh) if scatters or record.located_by == "mesh" else "covered"
     face = Face(mesh, record.located_by, record.confidence, forced or state, record.time)
     return face, record.cut
+
+
+def _around(window: deque[Seen], here: int, before: int, after: int) -> list[Seen]:
+    return [window[i] for i in range(max(0, here - before), min(len(window), here + after + 1))]
 
 
 def _bias(around: list[Seen]) -> FloatArray:
