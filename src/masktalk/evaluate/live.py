@@ -22,7 +22,7 @@ from masktalk.avatar import Avatar
 from masktalk.engines import make_engine
 from masktalk.media import read_audio
 from masktalk.preparation import prepare
-from masktalk.session import Moment, Session, SessionOptions
+from masktalk.session import Cast, Moment, Session, SessionApart, SessionOptions
 from masktalk.types import Audio, FloatArray, UInt8Array
 
 _SIZE = 512
@@ -49,9 +49,9 @@ class LiveFigures:
         worst_skew: Between a frame and the sound it left with.
         skew_early: Mean lateness in the first tenth of the time.
         skew_late: Mean lateness in the last tenth.
-        memory_early: Bytes resident after the first tenth.
-        memory_late: Bytes resident at the end.
-        processor_share: Processor time of the sessions over wall time (1 is one core).
+        memory_early: Bytes resident after the first tenth, in one session's process.
+        memory_late: The same at the end.
+        listener_share: Processor time of the process that listens to them, over wall time.
         machine: Where.
         load: Others' load average at the begin.
     """
@@ -70,7 +70,7 @@ class LiveFigures:
     skew_late: float = 0.0
     memory_early: int = 0
     memory_late: int = 0
-    processor_share: float = 0.0
+    listener_share: float = 0.0
     machine: str = ""
     load: float = 0.0
 
@@ -236,16 +236,14 @@ async def _stream(session: Session, samples: FloatArray, rate: int, step: int) -
 
 
 async def _crowd(bundle: Path, count: int, seconds: float) -> dict[str, Any]:
-    avatars = [Avatar(bundle) for _ in range(count)]
-    sessions = [Session(avatar, make_engine("warp")) for avatar in avatars]
+    sessions = [SessionApart(Cast(bundle)) for _ in range(count)]
     for session in sessions:
         await session.start()
     begun, spent = time.monotonic(), time.process_time()
     seen = await asyncio.gather(*(_attend(session, seconds) for session in sessions))
     spent, wall = time.process_time() - spent, time.monotonic() - begun
-    for session, avatar in zip(sessions, avatars, strict=True):
+    for session in sessions:
         await session.close()
-        avatar.close()
     return {
         "sessions": count,
         "seconds": seconds,
@@ -256,8 +254,8 @@ async def _crowd(bundle: Path, count: int, seconds: float) -> dict[str, Any]:
         "skew_early": round(float(np.mean([one.mean(early=True) for one in seen])), 5),
         "skew_late": round(float(np.mean([one.mean(early=False) for one in seen])), 5),
         "memory_early": seen[0].memory_early,
-        "memory_late": _memory(),
-        "processor_share": round(spent / wall, 3),
+        "memory_late": seen[0].memory_late,
+        "listener_share": round(spent / wall, 3),
     }
 
 
@@ -268,12 +266,14 @@ class _Attendance:
     Attributes:
         lateness: Seconds, one a moment.
         worst_skew: Seconds between a frame and the sound it left with.
-        memory_early: Bytes resident after a tenth of the time.
+        memory_early: Bytes resident in its process after a tenth of the time.
+        memory_late: The same at the end.
     """
 
     lateness: list[float] = field(default_factory=list)
     worst_skew: float = 0.0
     memory_early: int = 0
+    memory_late: int = 0
 
     def mean(self, early: bool) -> float:
         """Seconds; over the first or the last tenth."""
@@ -281,7 +281,7 @@ class _Attendance:
         return float(np.mean(self.lateness[:tenth] if early else self.lateness[-tenth:]))
 
 
-async def _attend(session: Session, seconds: float) -> _Attendance:
+async def _attend(session: SessionApart, seconds: float) -> _Attendance:
     speech, noted = _speech(), _Attendance()
     total = int(seconds * session.rate)
     async for moment in session:
@@ -292,15 +292,16 @@ async def _attend(session: Session, seconds: float) -> _Attendance:
             noted.worst_skew = max(noted.worst_skew, skew)
         noted.lateness.append(moment.lateness)
         if moment.index == total // 10:
-            noted.memory_early = _memory()
+            noted.memory_early = _memory(session.process_id)
         if moment.index >= total:
+            noted.memory_late = _memory(session.process_id)
             break
     return noted
 
 
-def _memory() -> int:
-    """Bytes resident now (Linux), else the most there ever were."""
-    status = Path("/proc/self/statm")
+def _memory(process_id: int) -> int:
+    """Bytes of a process resident now (Linux), else the most this one ever had."""
+    status = Path(f"/proc/{process_id}/statm")
     if status.exists():
         return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -105,6 +105,8 @@ class Session:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._pool, self.engine.prepare, self.avatar)
         seconds = await loop.run_in_executor(self._pool, self._warm_up)
+        # The first frame costs more than any other, so it is made before the clock begins.
+        self._ready[0] = await loop.run_in_executor(self._pool, self._stage.picture, 0)
         self._typical = seconds
         if self.options.delay is None:
             self.delay = min(max(2 * seconds + 0.005, _LEAST_DELAY), _MOST_DELAY)
@@ -173,7 +175,7 @@ class Session:
     async def _render(self) -> None:
         """Make the newest frame that is due, again and again; skip what is too late."""
         loop = asyncio.get_running_loop()
-        index = 0
+        index = 1 if 0 in self._ready else 0
         while True:
             await self._sleep_until(self._start_of(index))
             begun = time.monotonic()
@@ -210,7 +212,7 @@ class Session:
             ended=self._timeline.ended(end),
             lateness=max(lateness, 0.0),
         )
-        self._timeline.forget(start - self.options.audio_rate)
+        self._timeline.forget(start - self.options.audio_rate // 4)
         self._count(moment)
         return moment
 

@@ -54,6 +54,11 @@ class Stage:
         self._next = 0
         self._wanted = 0
         self._pulled = 0
+        self._pulled_none = True
+        # A frame always needs a frame's worth of sound, so that much comes in one block: it
+        # costs the articulator less than several. What is needed beyond comes in small ones.
+        whole_blocks = max(self.position(1) // timeline.block, 1)
+        self._stride = whole_blocks * timeline.block
 
     def position(self, index: int) -> int:
         """The sample at which tick ``index`` begins."""
@@ -81,6 +86,7 @@ class Stage:
         if at is not None or index - self._next > self._rate:
             self._begin(index if at is None else min(at, index))
         self._wanted = index
+        self._pulled_none = True
         patch = None
         while self._next <= index:
             patch = next(self._patches)
@@ -112,8 +118,10 @@ class Stage:
     def _blocks(self, start: int) -> Iterator[Audio]:
         position = start
         while True:
-            self._pulled = position + self._timeline.block
-            samples = self._timeline.pull(position)
+            size = self._stride if self._pulled_none else self._timeline.block
+            self._pulled_none = False
+            self._pulled = position + size
+            samples = self._timeline.read(position, self._pulled)
             time = Fraction(position - start, self._timeline.rate)
             position += len(samples)
             yield Audio(samples, self._timeline.rate, time)

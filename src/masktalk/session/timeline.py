@@ -135,10 +135,6 @@ class Timeline:
                 self._spans[-1].end = at
             self._ends = deque(end for end in self._ends if end <= at)
 
-    def pull(self, start: int) -> FloatArray:
-        """The block that begins at ``start``, committed if need be."""
-        return self.read(start, start + self.block)
-
     def read(self, start: int, end: int) -> FloatArray:
         """(end - start,) samples, committed if need be; 0 where they were forgotten."""
         with self._lock:
@@ -175,7 +171,7 @@ class Timeline:
         """Let go of everything before a position."""
         with self._lock:
             keep = before - self._origin
-            if keep < self.rate:  # copy once a second, not once a frame
+            if keep < self.rate // 4:  # copy now and then, not at every frame
                 return
             self._sound = self._sound[keep:].copy()
             self._origin = before

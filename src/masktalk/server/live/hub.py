@@ -13,15 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from masktalk.avatar import Avatar
-from masktalk.engines import make_engine
+from masktalk.avatar import Manifest
 from masktalk.errors import MasktalkError
 from masktalk.server.messages import LiveInfo
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
 from masktalk.server.problems import Problem, Refusal, problem_of
 from masktalk.server.store import new_id
-from masktalk.session import Moment, Session, SessionOptions
+from masktalk.session import Cast, Moment, SessionApart, SessionOptions
 
 logger = logging.getLogger(__name__)
 
@@ -58,22 +57,23 @@ class LiveSession:
 
     Args:
         avatar_id: Whose it is.
-        avatar: Opened for this session alone.
+        folder: Its bundle.
         fps: Frames per second; None for the avatar's own.
         limits: How much may wait, how long it may idle.
         metrics: Told of every moment.
     """
 
     def __init__(
-        self, avatar_id: str, avatar: Avatar, fps: float | None, limits: Limits, metrics: Metrics
+        self, avatar_id: str, folder: Path, fps: float | None, limits: Limits, metrics: Metrics
     ) -> None:
         self.id, self.avatar_id = new_id(), avatar_id
-        self._avatar, self._limits, self._metrics = avatar, limits, metrics
+        self._manifest = Manifest.read(folder)
+        self._limits, self._metrics = limits, metrics
         rate = None if fps is None else Fraction(fps).limit_denominator(1001)
         options = SessionOptions(
             rate=rate, audio_rate=AUDIO_RATE, queue=limits.session_queue_seconds
         )
-        self.session = Session(avatar, make_engine("warp"), options)
+        self.session = SessionApart(Cast(folder, options=options))
         self.problem: Problem | None = None
         self._viewers: set[Viewer] = set()
         self._last_seen = time.monotonic()
@@ -93,7 +93,6 @@ class LiveSession:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
         await self.session.close()
-        self._avatar.close()
         for viewer in self._viewers:
             viewer.end()
 
@@ -144,8 +143,8 @@ class LiveSession:
         return LiveInfo(
             id=self.id,
             avatar=self.avatar_id,
-            width=self._avatar.width,
-            height=self._avatar.height,
+            width=self._manifest.width,
+            height=self._manifest.height,
             fps=float(session.rate),
             audio_rate=AUDIO_RATE,
             speaking=session.speaking,
@@ -236,8 +235,7 @@ class Hub:
             )
         self._opening += 1
         try:
-            avatar = await asyncio.to_thread(Avatar, folder)
-            live = LiveSession(avatar_id, avatar, fps, self._limits, self._metrics)
+            live = LiveSession(avatar_id, folder, fps, self._limits, self._metrics)
             await live.start()
         finally:
             self._opening -= 1

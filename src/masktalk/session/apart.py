@@ -1,0 +1,273 @@
+"""A session in a process of its own, so that several do not wait for one another's interpreter.
+
+Four sessions in one process spend as much time waiting for Python's global lock as working;
+apart, each keeps to its share of a core, and one that dies takes nobody along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from masktalk.errors import MasktalkError, OptionError
+from masktalk.session.intake import as_mono
+from masktalk.session.options import Moment, SessionOptions, SessionStats
+from masktalk.types import FloatArray
+
+logger = logging.getLogger(__name__)
+
+_PRELOAD = ["masktalk.session.live", "masktalk.engines.warp"]
+_START_SECONDS, _STOP_SECONDS = 120.0, 3.0
+
+
+class SessionLostError(MasktalkError):
+    """The session's process ended by itself."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who speaks and how, as it is sent to the process.
+
+    Attributes:
+        folder: The avatar's.
+        engine: Name in the table of engines.
+        engine_options: Its own options by name.
+        options: The session's.
+    """
+
+    folder: Path
+    engine: str = "warp"
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    options: SessionOptions = field(default_factory=SessionOptions)
+
+
+@dataclass(frozen=True)
+class _Push:
+    samples: FloatArray
+    rate: int
+
+
+@dataclass(frozen=True)
+class _Ready:
+    rate: Fraction
+    delay: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Report:
+    moment: Moment
+    stats: SessionStats
+    queued: float
+    speaking: bool
+
+
+class SessionApart:
+    """``Session``, with the same methods, in a process of its own.
+
+    Args:
+        cast: Who speaks and how.
+    """
+
+    def __init__(self, cast: Cast) -> None:
+        self._cast = cast
+        self.options = cast.options
+        self.rate = Fraction(0)
+        self.delay = 0.0
+        self.stats = SessionStats()
+        self._queued = self._pushed = 0.0
+        self._talking = False
+        self._process: Any = None
+        self._wire: Connection | None = None
+        self._sending = threading.Lock()
+        self._reports: asyncio.Queue[_Report | MasktalkError | None] = asyncio.Queue()
+
+    async def __aenter__(self) -> SessionApart:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Start the process and warm up in it.
+
+        Raises:
+            MasktalkError: The avatar or the engine cannot be used.
+        """
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(_PRELOAD)
+        self._wire, theirs = context.Pipe()
+        self._process = context.Process(target=_perform, args=(theirs, self._cast), daemon=True)
+        await asyncio.to_thread(self._process.start)
+        theirs.close()
+        try:
+            said = await asyncio.to_thread(self._first_word)
+        except MasktalkError:
+            await self.close()
+            raise
+        self.rate, self.delay = said.rate, said.delay
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._read, args=(loop,), daemon=True).start()
+
+    def push_audio(self, pcm: Any, rate: int) -> None:
+        """Say this next; see ``Session.push_audio``."""
+        samples = as_mono(pcm)
+        seconds = len(samples) / max(rate, 1)
+        if self.queued + seconds > self.options.queue:
+            raise OptionError(
+                "speech",
+                f"more than {self.options.queue:g} s would wait",
+                "push no faster than it is spoken",
+            )
+        self._pushed += seconds
+        self._send(_Push(samples, rate))
+
+    def flush(self) -> None:
+        """What was pushed so far is a whole utterance."""
+        self._send("flush")
+
+    def interrupt(self) -> None:
+        """Be silent now."""
+        self._pushed = self.stats.speech_seconds
+        self._queued = 0.0
+        self._send("interrupt")
+
+    @property
+    def process_id(self) -> int:
+        """Of the process it runs in; 0 before it started."""
+        return (self._process.pid or 0) if self._process is not None else 0
+
+    @property
+    def queued(self) -> float:
+        """Seconds of speech that wait."""
+        return self._queued + max(self._pushed - self.stats.speech_seconds, 0.0)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether speech is being said."""
+        return self._talking or self.queued > 0
+
+    async def __aiter__(self) -> AsyncIterator[Moment]:
+        """Moments in real time; ends when the session closes.
+
+        Raises:
+            MasktalkError: What ended the session over there.
+        """
+        self._send("begin")
+        while (report := await self._reports.get()) is not None:
+            if isinstance(report, MasktalkError):
+                raise report
+            self.stats, self._queued = report.stats, report.queued
+            self._talking = report.speaking
+            yield report.moment
+
+    async def close(self) -> None:
+        """End the process."""
+        if self._wire is None:
+            return
+        self._send("close")
+        await asyncio.to_thread(self._process.join, _STOP_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            await asyncio.to_thread(self._process.join)
+        self._reports.put_nowait(None)
+
+    def _send(self, message: object) -> None:
+        assert self._wire is not None
+        try:
+            with self._sending:
+                self._wire.send(message)
+        except OSError:
+            logger.debug("the session's process is gone")
+
+    def _first_word(self) -> _Ready:
+        assert self._wire is not None
+        try:
+            said = self._wire.recv() if self._wire.poll(_START_SECONDS) else None
+        except EOFError:
+            said = None
+        if isinstance(said, MasktalkError):
+            raise said
+        if not isinstance(said, _Ready):
+            raise SessionLostError("session", "its process did not start", "see the log")
+        return said
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._wire is not None
+        try:
+            while True:
+                loop.call_soon_threadsafe(self._reports.put_nowait, self._wire.recv())
+        except (EOFError, OSError):
+            code = self._process.exitcode
+        except RuntimeError:
+            return  # the loop is closed; nobody listens any more
+        lost = SessionLostError("session", "its process ended by itself", "see the log")
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._reports.put_nowait, None if code == 0 else lost)
+
+
+def _perform(wire: Connection, cast: Cast) -> None:
+    """What runs in the process."""
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    try:
+        asyncio.run(_play(wire, cast))
+    except MasktalkError as error:
+        wire.send(error)
+    except (BrokenPipeError, EOFError):
+        logger.debug("whoever watched is gone")
+
+
+async def _play(wire: Connection, cast: Cast) -> None:
+    from masktalk.avatar import Avatar
+    from masktalk.engines import make_engine
+    from masktalk.session.live import Session
+
+    begun = asyncio.Event()
+    with Avatar(cast.folder) as avatar:
+        engine = make_engine(cast.engine, dict(cast.engine_options))
+        async with Session(avatar, engine, cast.options) as session:
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=_obey, args=(wire, session, loop, begun), daemon=True).start()
+            wire.send(_Ready(session.rate, session.delay))
+            await begun.wait()
+            async for moment in session:
+                wire.send(_Report(moment, session.stats, session.queued, session.speaking))
+
+
+def _obey(
+    wire: Connection, session: Any, loop: asyncio.AbstractEventLoop, begun: asyncio.Event
+) -> None:
+    """Take orders until there are no more; then the process ends, whatever it is doing."""
+    try:
+        while (order := wire.recv()) != "close":
+            if order == "begin":
+                loop.call_soon_threadsafe(begun.set)
+            elif order == "flush":
+                session.flush()
+            elif order == "interrupt":
+                session.interrupt()
+            else:
+                _push(session, order)
+    except (EOFError, OSError):
+        logger.debug("whoever gave orders is gone")
+    os._exit(0)
+
+
+def _push(session: Any, order: _Push) -> None:
+    try:
+        session.push_audio(order.samples, order.rate)
+    except MasktalkError as error:
+        logger.warning("speech refused: %s", error)
