@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,11 +42,12 @@ def render(
     from masktalk.preparation import prepare
     from masktalk.rendering import render as render_video
 
-    borrowed = driver.options()
+    own, lent = _shared_out(engine, driver)
+    borrowed = replace(driver.options(), engine_options=lent)
     speech = speech or borrowed.video
     if speech is None:
         raise OptionError("SPEECH", "is missing", "give a sound file, or a --driver with sound")
-    options = video.options(engine)
+    options = replace(video.options(engine), engine_options=own)
     make_engine(options.engine, dict(options.engine_options))
     check_output(output, options.overwrite)
     audio_duration(speech)
@@ -65,4 +66,18 @@ def render(
             "encoder": made.encoder,
         },
         f"{made.path}: {made.frames} frames, {seconds:.2f} s, {made.encoder}",
+    )
+
+
+def _shared_out(engine: EngineFlags, driver: DriverFlags) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The engine's own options, and those that only the driver's engine can mean."""
+    from masktalk.engines.base import engine_class
+
+    given = engine.values()
+    if driver.driver_engine is None:
+        return given, {}
+    known = engine_class(engine.engine).Options.model_fields
+    return (
+        {name: value for name, value in given.items() if name in known},
+        {name: value for name, value in given.items() if name not in known},
     )

@@ -11,7 +11,7 @@ from masktalk.avatar import Avatar
 from masktalk.driver.borrowed import EngineArticulator, VideoArticulator
 from masktalk.driver.calibration import Calibration
 from masktalk.engines import Articulator
-from masktalk.engines.base import engine_class
+from masktalk.engines.base import engine_class, make_engine
 from masktalk.errors import InputError, OptionError
 from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures, measure_mouth
@@ -77,6 +77,7 @@ def make_driver(options: DriverOptions, avatar: Avatar, engine: str = "warp") ->
     assert options.engine is not None
     assert options.face is not None
     lookahead = engine_class(options.engine).capabilities.lookahead
+    make_engine(options.engine, dict(options.engine_options))  # what is wrong is said now
     rendering = RenderOptions(engine=options.engine, engine_options=options.engine_options)
     placeholder = prepare(options.face)
 

@@ -7,11 +7,13 @@ is measured by itself and nothing is filled in, so that a closure of one frame s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
 
 from masktalk.faces.measures import MouthMeasures, measure_mesh
+from masktalk.faces.quiet import quiet
 from masktalk.types import FloatArray, Frame
 
 
@@ -38,16 +40,21 @@ class MeshTracker:
     def __init__(self) -> None:
         import mediapipe
 
-        self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
-            static_image_mode=False, max_num_faces=1, refine_landmarks=True
-        )
+        with quiet():
+            self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
+                static_image_mode=False, max_num_faces=1, refine_landmarks=True
+            )
+        self._talkative = True
 
     def mesh(self, frame: Frame) -> FloatArray | None:
         """(478, 3) in pixels, or None where no face is seen."""
         pixels = np.ascontiguousarray(frame.pixels[..., :3])
-        found = self._mesh.process(pixels).multi_face_landmarks
+        # The networks say what they have to say until they have first answered.
+        with quiet() if self._talkative else nullcontext():
+            found = self._mesh.process(pixels).multi_face_landmarks
         if not found:
             return None
+        self._talkative = False
         size = np.array([frame.width, frame.height, frame.width], np.float32)
         points = [(point.x, point.y, point.z) for point in found[0].landmark]
         return np.asarray(np.array(points, np.float32) * size, np.float32)
