@@ -1,7 +1,7 @@
 """An avatar for LiveKit Agents (extra ``livekit``): hand it to that package's AvatarRunner.
 
-video = MasktalkVideo(Session(avatar, engine, SessionOptions(audio_rate=24_000)))
-async with video:
+session = SessionApart(Cast(folder, options=SessionOptions(audio_rate=24_000)))
+async with MasktalkVideo(session) as video:
     runner = AvatarRunner(room, audio_recv=..., video_gen=video, options=video.options)
     await runner.start()
 """
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from masktalk.errors import MissingExtraError
-from masktalk.session import Moment, Session
+from masktalk.session import Moment, Session, SessionApart
 from masktalk.types import Audio, Frame
 
 try:
@@ -43,16 +43,16 @@ class MasktalkVideo(VideoGenerator):  # type: ignore[misc, unused-ignore]
         session: Not started yet; its audio rate is what the room gets.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session | SessionApart) -> None:
         self._session = session
         self._playing = False
 
     @property
     def options(self) -> AvatarOptions:
-        """What the runner must be told."""
+        """What the runner must be told; once the session has started."""
         return AvatarOptions(
-            video_width=self._session.avatar.width,
-            video_height=self._session.avatar.height,
+            video_width=self._session.width,
+            video_height=self._session.height,
             video_fps=float(self._session.rate),
             audio_sample_rate=self._session.options.audio_rate,
             audio_channels=1,

@@ -61,6 +61,8 @@ class _Push:
 class _Ready:
     rate: Fraction
     delay: float
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,7 @@ class SessionApart:
         self.options = cast.options
         self.rate = Fraction(0)
         self.delay = 0.0
+        self.width = self.height = 0
         self.stats = SessionStats()
         self._queued = self._pushed = 0.0
         self._talking = False
@@ -116,6 +119,7 @@ class SessionApart:
             await self.close()
             raise
         self.rate, self.delay = said.rate, said.delay
+        self.width, self.height = said.width, said.height
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(loop,), daemon=True).start()
 
@@ -241,7 +245,7 @@ async def _play(wire: Connection, cast: Cast) -> None:
         async with Session(avatar, engine, cast.options) as session:
             loop = asyncio.get_running_loop()
             threading.Thread(target=_obey, args=(wire, session, loop, begun), daemon=True).start()
-            wire.send(_Ready(session.rate, session.delay))
+            wire.send(_Ready(session.rate, session.delay, avatar.width, avatar.height))
             await begun.wait()
             async for moment in session:
                 wire.send(_Report(moment, session.stats, session.queued, session.speaking))

@@ -144,6 +144,16 @@ class Session:
         self.stats.interrupts += 1
 
     @property
+    def width(self) -> int:
+        """Of its frames, pixels."""
+        return self.avatar.width
+
+    @property
+    def height(self) -> int:
+        """Of its frames, pixels."""
+        return self.avatar.height
+
+    @property
     def queued(self) -> float:
         """Seconds of speech that wait."""
         return self._timeline.queued / self.options.audio_rate
