@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,7 @@ class _Trial:
         self._moving_until = 0.0
         self.kind = "streamed"
         self.pushed: float | None = None
-        self.interrupted: float | None = None
+        self._onset: tuple[Fraction, float] | None = None
         self.onsets: dict[str, list[float]] = {"streamed": [], "burst": []}
         self.visible: list[float] = []
         self.stills: list[float] = []
@@ -179,13 +180,16 @@ class _Trial:
     def see(self, moment: Moment) -> None:
         """Take one moment in, as it leaves."""
         now = time.monotonic()
+        if moment.onset is not None:
+            self._onset = (moment.time, moment.onset)
         if moment.frame is None:
             return
         grey = self._grey(moment.frame.pixels)
         if self._rest is None:
             self._rest = grey
-        if moment.onset is not None:
-            self.onsets[self.kind].append(now - moment.onset)
+        if self._onset is not None and moment.frame.time >= self._onset[0]:
+            self.onsets[self.kind].append(now - self._onset[1])
+            self._onset = None
         moved = float(np.abs(grey - self._rest).mean())
         if self.pushed is not None and self.kind == "burst" and moved > _VISIBLE:
             self.visible.append(now - self.pushed)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_WARM_UP_FRAMES = 8
+_WARM_UP_FRAMES, _WARM_UP_ONSET = 10, 3
 _LEAST_DELAY, _MOST_DELAY = 0.02, 0.3
 #: Seconds a frame may leave after its sound on a machine that is too slow.
 _MOST_SKEW = 0.12
@@ -104,12 +104,13 @@ class Session:
         first iteration."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._pool, self.engine.prepare, self.avatar)
-        seconds = await loop.run_in_executor(self._pool, self._warm_up)
+        seconds, first = await loop.run_in_executor(self._pool, self._warm_up)
         # The first frame costs more than any other, so it is made before the clock begins.
         self._ready[0] = await loop.run_in_executor(self._pool, self._stage.picture, 0)
         self._typical = seconds
         if self.options.delay is None:
-            self.delay = min(max(2 * seconds + 0.005, _LEAST_DELAY), _MOST_DELAY)
+            wanted = max(2 * seconds, 1.2 * first) + 0.005
+            self.delay = min(max(wanted, _LEAST_DELAY), _MOST_DELAY)
         logger.info("a frame takes %.0f ms; delay %.0f ms", seconds * 1e3, self.delay * 1e3)
 
     def push_audio(self, pcm: Any, rate: int) -> None:
@@ -274,17 +275,19 @@ class Session:
             self.avatar, self.engine, timeline, self.rate, articulator, self.options.fade, idle
         )
 
-    def _warm_up(self) -> float:
-        """Median seconds that a speaking frame takes, measured on a stage of its own."""
+    def _warm_up(self) -> tuple[float, float]:
+        """Seconds that a speaking frame takes, and the first one of an utterance, which must
+        catch up with the look-ahead; measured on a stage of its own."""
         articulator = make_articulator()
         timeline = self._make_timeline(articulator)
         stage = self._make_stage(timeline, articulator)
         noise = np.random.default_rng(0).normal(0, 0.1, self.options.audio_rate)
-        timeline.push(np.asarray(noise, np.float32))
         taken = []
         for index in range(_WARM_UP_FRAMES):
+            if index == _WARM_UP_ONSET:
+                timeline.push(np.asarray(noise, np.float32))
             begun = time.perf_counter()
             stage.picture(index)
             taken.append(time.perf_counter() - begun)
         stage.close()
-        return statistics.median(taken)
+        return statistics.median(taken[_WARM_UP_ONSET + 1 :]), taken[_WARM_UP_ONSET]
