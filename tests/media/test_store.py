@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,8 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from masktalk.errors import BundleError, MediaError, OutputError
-from masktalk.media import FrameStore, lossless, open_source
+from masktalk.media import FrameStore, Writer, WriterOptions, lossless, open_source
+from masktalk.types import Audio, Frame
 from tests.media.conftest import quadrants, smooth
+
+SILENCE = np.zeros(16000, np.float32)
 
 KINDS = {
     "h264": {},
@@ -55,7 +59,7 @@ def test_frames_equal_the_source_s(make_video, tmp_path, monkeypatch, kind, with
     assert kept.frame_count == len(frames) == source.frame_count
     assert (kept.rate, kept.color, kept.has_alpha) == (source.rate, source.color, source.has_alpha)
     assert (kept.width, kept.height) == (source.width, source.height)
-    for index in (0, 10, 9, 8, 7, 3, 0, 5):
+    for index in (*range(11), 10, 9, 8, 7, 3, 0, 5):
         stored = kept.frame(index)
         assert np.array_equal(stored.pixels, frames[index].pixels)
         assert stored.time == frames[index].time
@@ -99,21 +103,57 @@ def test_any_order_of_frames(counted, order):
         assert abs(int(counted.frame(index).pixels[32, 48, 1]) - (40 + 4 * index)) <= 2
 
 
-def test_backwards_decodes_no_more_than_forwards(counted, monkeypatch):
-    def decoded(order):
-        groups = []
-        reader = FrameStore(counted.folder)
-        real = reader._reader._decoded
-        monkeypatch.setattr(
-            reader._reader, "_decoded", lambda number: groups.append(number) or real(number)
-        )
-        for index in order:
-            reader.frame(index)
-        return len(groups)
+def lossless_groups(monkeypatch, reader, order):
+    """Which groups of the lossless copy are decoded when frames are read in an order."""
+    groups = []
+    real = reader._reader._decoded
+    monkeypatch.setattr(
+        reader._reader, "_decoded", lambda number: groups.append(number) or real(number)
+    )
+    for index in order:
+        assert abs(int(reader.frame(index).pixels[32, 48, 1]) - (40 + 4 * index)) <= 2
+    return groups
 
-    forwards = decoded(range(40))
-    assert decoded(range(39, -1, -1)) == forwards == 5
-    assert decoded([*range(40), *range(38, 0, -1)]) <= 2 * forwards
+
+def test_backwards_decodes_every_group_once(counted, monkeypatch):
+    assert lossless_groups(monkeypatch, counted, range(39, -1, -1)) == [4, 3, 2, 1, 0]
+
+
+def test_without_the_packets_forwards_decodes_every_group_once(counted, monkeypatch):
+    counted._forward = None
+    assert lossless_groups(monkeypatch, counted, range(40)) == [0, 1, 2, 3, 4]
+
+
+def test_forwards_needs_no_lossless_copy(counted, monkeypatch):
+    assert lossless_groups(monkeypatch, counted, [*range(40), *range(0, 40, 2), 0, 0, 1, 1]) == []
+
+
+def test_playing_to_and_fro(counted, monkeypatch):
+    order = [*range(40), *range(38, 0, -1), *range(40), *range(38, 20, -1)]
+    assert lossless_groups(monkeypatch, counted, order) == [4, 3, 2, 1, 0, 4, 3, 2]
+
+
+def test_leaps_are_left_to_the_lossless_copy(counted, monkeypatch):
+    assert lossless_groups(monkeypatch, counted, [0, 1, 20, 21, 22, 0, 1]) == [2]
+
+
+def test_packets_are_kept_only_if_they_are_the_frames(make_video, tmp_path):
+    stamps = [0, 33, 67, 100, 133, 633, 667, 700, 705, 733, 767, 800]
+    source = open_source(make_video("vfr.mkv", stamps=stamps, options={"bf": "0"}))
+    kept = FrameStore.create(tmp_path, source)
+    assert kept.index.forward is None
+    assert not (tmp_path / "frames.forward.mkv").exists()
+    for index, frame in enumerate(source.frames()):
+        assert np.array_equal(kept.frame(index).pixels, frame.pixels)
+
+
+def test_kept_packets_hold_no_sound_and_no_notes(tmp_path):
+    with Writer(tmp_path / "v.mp4", WriterOptions(96, 64, 25), [Audio(SILENCE, 16000)]) as writer:
+        for index in range(25):
+            writer.write(Frame(smooth(shift=index)))
+    assert FrameStore.create(tmp_path, open_source(tmp_path / "v.mp4")).index.forward is not None
+    with av.open(str(tmp_path / "frames.forward.mkv")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
 
 
 def test_several_readers_do_not_disturb_one_another(counted):
@@ -138,10 +178,8 @@ def test_there_are_no_frames_past_the_end(counted):
 def test_a_store_can_be_made_again_in_its_folder(counted, make_video):
     again = FrameStore.create(counted.folder, open_source(make_video("w.mp4", count=3)))
     assert again.frame_count == 3
-    assert sorted(path.name for path in counted.folder.glob("frames.*")) == [
-        "frames.json",
-        "frames.mkv",
-    ]
+    names = sorted(path.name for path in counted.folder.glob("frames.*"))
+    assert names == ["frames.forward.mkv", "frames.json", "frames.mkv"]
 
 
 def damage_video(folder):
@@ -161,12 +199,17 @@ DAMAGES = {
         (folder / "frames.mkv").read_bytes()[:9000]
     ),
     "other bytes": damage_video,
+    "no packets": lambda folder: (folder / "frames.forward.mkv").unlink(),
+    "empty packets": lambda folder: (folder / "frames.forward.mkv").write_bytes(b""),
 }
 
 
 def read_all(folder):
     for index in range(20):
         FrameStore(folder).frame(index)
+    store = FrameStore(folder)
+    for index in range(20):
+        store.frame(index)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,16 +16,19 @@ import cv2
 from masktalk.errors import BundleError, MediaError
 from masktalk.media.color import Color
 from masktalk.media.convert import ToRgb
+from masktalk.media.forward import Check, ForwardReader, copy_packets
 from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.lossless import LosslessReader, encode_lossless, lossless_for
 from masktalk.media.orientation import Layout, Orientation
 from masktalk.media.output import PartFile
 from masktalk.media.picture import read_picture
 from masktalk.media.source import Limits, Source
+from masktalk.media.video import VideoSource
 from masktalk.types import Frame
 
 _INDEX = "frames.json"
 _VIDEO = "frames.mkv"
+_FORWARD = "frames.forward.mkv"
 _PICTURE = "frame.png"
 _VERSION = 1
 
@@ -39,6 +43,7 @@ class StoreIndex:
         has_alpha: Whether frames are RGBA.
         color: What the source's numbers mean, and how to write them again.
         layout: How stored frames are turned upright.
+        forward: How the frames of the kept packets are turned; None if none are kept.
     """
 
     frame_count: int
@@ -46,6 +51,7 @@ class StoreIndex:
     has_alpha: bool
     color: Color
     layout: Layout
+    forward: Orientation | None = None
 
     def to_json(self) -> str:
         record = {
@@ -55,8 +61,8 @@ class StoreIndex:
             "has_alpha": self.has_alpha,
             "color": self.color.as_dict(),
             "size": list(self.layout.size),
-            "mirrored": self.layout.orientation.mirrored,
-            "quarters": self.layout.orientation.quarters,
+            **asdict(self.layout.orientation),
+            "forward": None if self.forward is None else asdict(self.forward),
         }
         return json.dumps(record, indent=2) + "\n"
 
@@ -78,8 +84,9 @@ class StoreIndex:
                 Color(**record["color"]),
                 Layout(
                     (int(record["size"][0]), int(record["size"][1])),
-                    Orientation(bool(record["mirrored"]), int(record["quarters"])),
+                    Orientation(record["mirrored"], record["quarters"]),
                 ),
+                Orientation(**record["forward"]) if record.get("forward") else None,
             )
         except (OSError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError) as error:
             raise BundleError(
@@ -103,11 +110,15 @@ class FrameStore:
         self.folder = Path(folder)
         self.index = StoreIndex.from_json(self.folder / _INDEX)
         self._reader: _PictureReader | LosslessReader
+        self._forward: ForwardReader | None = None
         if self.index.rate is None:
             self._reader = _PictureReader(self.folder / _PICTURE)
         else:
             to_rgb = ToRgb(self.index.color, self.index.layout, self.index.has_alpha)
             self._reader = LosslessReader(self.folder / _VIDEO, self.index.rate, to_rgb)
+            if self.index.forward is not None:
+                path = self.folder / _FORWARD
+                self._forward = ForwardReader(path, self.index.forward, to_rgb)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> FrameStore:
@@ -135,10 +146,9 @@ class FrameStore:
         target = Path(folder)
         if source.rate is None:
             _store_picture(target / _PICTURE, source)
-            count, layout = 1, source.layout
+            index = _index(source, 1, source.layout)
         else:
-            count, layout = _store_video(target / _VIDEO, source, progress)
-        index = StoreIndex(count, source.rate, source.has_alpha, source.color, layout)
+            index = _store_video(target, source, progress)
         with PartFile(target / _INDEX, overwrite=True) as part:
             part.path.write_text(index.to_json(), encoding="utf-8")
         return cls(target)
@@ -183,11 +193,14 @@ class FrameStore:
         if not 0 <= index < self.frame_count:
             raise IndexError(f"frame {index} of {self.frame_count}")
         time = index / self.rate if self.rate else Fraction(0)
-        return SourceFrame(self._reader.stored(index), time)
+        stored = None if self._forward is None else self._forward.stored(index)
+        return SourceFrame(stored or self._reader.stored(index), time)
 
     def close(self) -> None:
         """Let go of files and buffers; safe to call twice."""
         self._reader.close()
+        if self._forward is not None:
+            self._forward.close()
 
     def __enter__(self) -> FrameStore:
         return self
@@ -204,10 +217,13 @@ def _store_picture(path: Path, source: Source) -> None:
         part.path.write_bytes(encoded.tobytes())
 
 
+def _index(source: Source, count: int, layout: Layout) -> StoreIndex:
+    return StoreIndex(count, source.rate, source.has_alpha, source.color, layout)
+
+
 def _store_video(
-    path: Path, source: Source, progress: Callable[[int, int], None] | None
-) -> tuple[int, Layout]:
-    """Returns how many frames were stored, and how to turn them upright."""
+    folder: Path, source: Source, progress: Callable[[int, int], None] | None
+) -> StoreIndex:
     frames, layout = source.decoded_frames(), source.layout
     kept = lossless_for(source.pixel_format, source.width, source.height)
     if kept is None:
@@ -215,13 +231,28 @@ def _store_video(
         frames, layout = _rgb_frames(source), Layout((source.width, source.height))
         kept = lossless_for("rgba" if source.has_alpha else "rgb24", *layout.size)
     assert kept is not None, "RGB can always be kept"
-    count = 0
-    with PartFile(path, overwrite=True) as part:
-        done = encode_lossless(part.path, frames, kept, source.rate or Fraction(1), source.color)
-        for count in done:
+    count, rate = 0, source.rate or Fraction(1)
+    with PartFile(folder / _VIDEO, overwrite=True) as part, _packets(folder, source) as check:
+        seen = frames if check is None else check.watch(frames)
+        for count in encode_lossless(part.path, seen, kept, rate, source.color):
             if progress is not None:
                 progress(count, max(source.frame_count, count))
-    return count, layout
+    index = _index(source, count, layout)
+    if check is None or not check.same:
+        (folder / _FORWARD).unlink(missing_ok=True)
+        return index
+    return replace(index, forward=check.turn)
+
+
+@contextmanager
+def _packets(folder: Path, source: Source) -> Iterator[Check | None]:
+    """Keep a video's own packets, to be checked while its frames are stored."""
+    if not isinstance(source, VideoSource) or source.turn is None or source.has_alpha:
+        yield None
+        return
+    with PartFile(folder / _FORWARD, overwrite=True) as part:
+        fits = copy_packets(source.path, part.path)
+        yield Check(part.path, source.turn) if fits else None
 
 
 def _rgb_frames(source: Source) -> Iterator[av.VideoFrame]:

@@ -65,8 +65,8 @@ class VideoSource(Source):
         limits.check(path, *size)
         orientation = Orientation.of(first)
         #: Phones film sideways; turned planes spare every later frame the way over RGB.
-        self._turn = orientation if size == first_size and turns_planes(first) else None
-        if self._turn is not None:
+        self.turn = orientation if size == first_size and turns_planes(first) else None
+        if self.turn is not None:
             size, orientation = Layout(size, orientation).upright, Orientation()
         self.layout = Layout(size, orientation)
         self.width, self.height = self.layout.upright
@@ -86,9 +86,9 @@ class VideoSource(Source):
             yield from pace(((t, d, self._upright(frame)) for t, d, frame in timed), self.rate)
 
     def _upright(self, frame: av.VideoFrame) -> av.VideoFrame:
-        if self._turn is None or self._turn == Orientation():
+        if self.turn is None or self.turn == Orientation():
             return frame
-        return turned(frame, self._turn)
+        return turned(frame, self.turn)
 
     def digest(self) -> str:
         return file_digest(self.path)
