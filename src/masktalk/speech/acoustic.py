@@ -21,7 +21,7 @@ LOW, HIGH = 130.0, 6800.0
 _CEPSTRA = 13
 _LIFTER = 22
 #: How loud the model's training speech was at its peak, above its mean, in c0.
-_PEAK = np.float32(20.0)
+_PEAK = np.float32(26.0)
 #: Acoustic scale: the streams are not independent, so likelihoods are flattened.
 _SCALE = np.float32(0.5)
 _MEAN_STEPS = 100.0
@@ -59,10 +59,9 @@ class AcousticModel:
             top = density.max(axis=2, keepdims=True)
             mixed = np.exp(density - top) @ self.weights[stream]
             scores += np.log(np.maximum(mixed, 1e-30)) + top
-        scaled = scores.transpose(1, 0, 2).reshape(len(features), -1) * _SCALE
+        scaled = scores.max(axis=2).T * _SCALE
         scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        sums: FloatArray = scaled.reshape(len(features), phones, states).sum(axis=2)
-        return sums / sums.sum(axis=1, keepdims=True)
+        return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), np.float32)
 
 
 @lru_cache(maxsize=1)

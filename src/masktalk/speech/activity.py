@@ -7,12 +7,12 @@ import numpy as np
 from masktalk.speech.stages import Window
 from masktalk.types import FloatArray
 
-# Voice above ON opens the gate, voice below OFF for the whole of HOLD closes it.
-_ON, _OFF = 0.5, 0.35
-_HOLD = 10
+# Voice above ON opens the gate; voice below OFF from PAST steps ago to AHEAD steps on
+# closes it.
+_ON, _OFF = 0.5, 0.2
+_PAST, _AHEAD = 6, 8
 # Steps before the sound at which the mouth starts to move, and how long it takes to rest.
-_BEFORE = 5
-_RELEASE = 12
+_BEFORE, _RELEASE = 6, 10
 
 
 class Gate:
@@ -23,7 +23,7 @@ class Gate:
     """
 
     def __init__(self) -> None:
-        self._window = Window(0, _HOLD)
+        self._window = Window(_PAST, _AHEAD)
         self._open = False
         self._ramp = 0.0
 
@@ -43,7 +43,7 @@ class Gate:
             if self._open:
                 self._open = bool(window.max() >= _OFF)
             else:
-                self._open = bool(window[: _BEFORE + 1].max() >= _ON)
+                self._open = bool(window[_PAST : _PAST + _BEFORE + 1].max() >= _ON)
             step = 1 / _BEFORE if self._open else -1 / _RELEASE
             self._ramp = min(max(self._ramp + step, 0.0), 1.0)
             gates[index] = 0.5 - 0.5 * np.cos(np.pi * self._ramp)

@@ -1,4 +1,9 @@
-"""Sound in, articulation out, step by step as it comes."""
+"""Sound in, articulation out, step by step as it comes.
+
+Two opinions are averaged: mean mouth shapes of the phones that an acoustic model of real
+speech hears (``acoustic``, ``shapes``), and a small network that has learnt on synthetic
+speech how mouths move through phones (``network``). They err differently.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +13,19 @@ from fractions import Fraction
 
 import numpy as np
 
-from masktalk.media import stream_audio
-from masktalk.speech.acoustic import BANDS, HIGH, LOW, PhoneStage, load_acoustic_model
+from masktalk.speech import acoustic, network
 from masktalk.speech.activity import Gate
-from masktalk.speech.gestures import channels_of
+from masktalk.speech.gestures import GESTURES, channels_of
 from masktalk.speech.intake import SPEECH_RATE, Intake
-from masktalk.speech.level import Leveller
-from masktalk.speech.phonemap import load_phone_shapes
+from masktalk.speech.joining import join
+from masktalk.speech.level import Levelled, Leveller
+from masktalk.speech.mixing import mixed
+from masktalk.speech.shapes import ShapeStage, load_phone_shapes
 from masktalk.speech.spectrum import HALF, STEP_RATE, Spectrum, mel_filters
-from masktalk.speech.stages import Smoother, Stage
+from masktalk.speech.stages import Lockstep
 from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 
+#: Added to mel power before the logarithm: far below the noise of 16-bit sound.
 _TINY = np.float32(1e-10)
 
 
@@ -32,74 +39,112 @@ class ArticulatorOptions:
 
     strength: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 3:
+            raise ValueError(f"a strength lies in 0..3, not {self.strength}")
+
+
+class Listener:
+    """Sound in; what both models hear in it out, lined up: the part before any mouth.
+
+    Rows: ``shape`` (aperture, width, closed lips) from the phones' mean shapes, ``gestures``
+    and ``phones`` (scores of phone classes) from the network, ``voice`` and ``gate``.
+    """
+
+    def __init__(self, trained: network.Network | None = None) -> None:
+        model = acoustic.load_acoustic_model()
+        self._network = trained or network.shipped_network()
+        self._intake, self._spectrum = Intake(), Spectrum()
+        self._coarse, self._fine = Leveller(), Leveller()
+        self._phones = acoustic.PhoneStage(model)
+        self._shapes = ShapeStage(load_phone_shapes(model.phones))
+        self._heads = network.NetworkStage(self._network)
+        self._gate = Gate()
+        self._presence = Lockstep({"present": 1, "voice": 1})
+        widths = {"shape": 3, "gestures": len(GESTURES), "voice": 1, "gate": 1}
+        self._lines = Lockstep({**widths, "phones": len(self._network.classes)})
+
+    @property
+    def lookahead(self) -> Fraction:
+        """Seconds of sound after a step that must be heard before it is certain."""
+        delays = self._network.delays
+        shapes = self._phones.delay + self._shapes.delay
+        steps = max(shapes, delays["gestures"], delays["voice"] + self._gate.delay)
+        return Fraction(self._coarse.delay + steps, STEP_RATE) + Fraction(HALF, SPEECH_RATE)
+
+    def push(self, audio: Audio) -> dict[str, FloatArray]:
+        """Rows that have become certain."""
+        self._hear(self._spectrum.push(self._intake.push(audio)))
+        return self._lines.take()
+
+    def flush(self) -> dict[str, FloatArray]:
+        """The rest."""
+        self._hear(self._spectrum.push(self._intake.flush()))
+        self._hear(self._spectrum.flush())
+        if not self._spectrum.steps:
+            return self._lines.take()
+        self._sort(self._phones.push(self._coarse.flush().rows))
+        self._sort(self._phones.flush())
+        self._lines.add("shape", self._shapes.flush())
+        fine = self._fine.flush()
+        hold = max(self._network.delays.values())
+        rows, present = (
+            np.concatenate([part, np.repeat(part[-1:], hold, axis=0)])
+            for part in (fine.rows, fine.present)
+        )
+        self._infer(Levelled(rows, present))
+        self._lines.add("gate", self._gate.flush())
+        return self._lines.take()
+
+    def _hear(self, power: FloatArray) -> None:
+        if not len(power):
+            return
+        coarse = power @ mel_filters(acoustic.BANDS, acoustic.LOW, acoustic.HIGH, snap=True)
+        self._sort(self._phones.push(self._coarse.push(np.log(coarse + _TINY)).rows))
+        fine = power @ mel_filters(network.BANDS, network.LOW, network.HIGH)
+        self._infer(self._fine.push(np.log(fine + _TINY)))
+
+    def _sort(self, posteriors: FloatArray) -> None:
+        self._lines.add("shape", self._shapes.push(posteriors))
+
+    def _infer(self, fine: Levelled) -> None:
+        heard = self._heads.push(fine.rows)
+        self._lines.add("gestures", heard["gestures"])
+        self._lines.add("phones", heard["phones"])
+        self._presence.add("present", fine.present)
+        self._presence.add("voice", 1 / (1 + np.exp(-heard["voice"])))
+        both = self._presence.take()
+        voice = both["present"] * both["voice"]
+        self._lines.add("voice", voice)
+        self._lines.add("gate", self._gate.push(voice))
+
 
 class SpeechArticulator:
     """The articulator of ``masktalk.engines.base``: any rate in, 100 steps a second out."""
 
-    def __init__(self, options: ArticulatorOptions) -> None:
+    def __init__(self, options: ArticulatorOptions, trained: network.Network | None = None) -> None:
         self._options = options
-        self._intake = Intake()
-        self._spectrum = Spectrum()
-        self._level = Leveller()
-        self._phones = PhoneStage(load_acoustic_model())
-        self._shapes = load_phone_shapes(load_acoustic_model().phones)
-        self._smooth = Smoother(sigma=3.5, reach=6)
-        self._gate = Gate()
-        self._gestures: list[FloatArray] = []
-        self._gates: list[FloatArray] = []
-        self._voice: list[FloatArray] = []
+        self._listener = Listener(trained)
         self._steps = 0
 
     @property
     def lookahead(self) -> Fraction:
-        stages: tuple[Stage, ...] = (self._level, self._phones)
-        ahead = sum(stage.delay for stage in stages) + max(self._smooth.delay, self._gate.delay)
-        return Fraction(ahead, STEP_RATE) + Fraction(HALF, SPEECH_RATE)
+        return self._listener.lookahead
 
     def push(self, audio: Audio) -> Articulation:
-        return self._advance(self._spectrum.push(self._intake.push(audio)))
+        return self._move(self._listener.push(audio))
 
     def flush(self) -> Articulation:
-        parts = [self._advance(self._spectrum.push(self._intake.flush()))]
-        parts.append(self._advance(self._spectrum.flush()))
-        rows = self._level.flush()
-        posteriors = [self._phones.push(rows), self._phones.flush()]
-        for part in posteriors:
-            self._map(part)
-        self._gestures.append(self._smooth.flush())
-        self._gates.append(self._gate.flush())
-        parts.append(self._emit())
-        values = np.concatenate([part.values for part in parts])
-        voice = np.concatenate([part.voice for part in parts])
-        return Articulation(values, STEP_RATE, parts[0].time, voice)
+        return self._move(self._listener.flush())
 
-    def _advance(self, power: FloatArray) -> Articulation:
-        mel = np.log(power @ mel_filters(BANDS, LOW, HIGH, snap=True) + _TINY)
-        self._map(self._phones.push(self._level.push(mel)))
-        return self._emit()
-
-    def _map(self, posteriors: FloatArray) -> None:
-        voice = self._shapes.voice(posteriors)
-        self._gestures.append(self._smooth.push(self._shapes.mix(posteriors)))
-        self._gates.append(self._gate.push(voice))
-        self._voice.append(voice)
-
-    def _emit(self) -> Articulation:
-        """The steps for which everything has arrived."""
-        gestures, gates, voice = (
-            np.concatenate([part for part in parts if len(part)] or [np.zeros((0, width))])
-            for parts, width in ((self._gestures, 5), (self._gates, 1), (self._voice, 1))
-        )
-        count = min(len(gestures), len(gates))
-        self._gestures, self._gates = [gestures[count:]], [gates[count:]]
-        self._voice = [voice[count:]]
+    def _move(self, heard: dict[str, FloatArray]) -> Articulation:
+        begin, self._steps = self._steps, self._steps + len(heard["gate"])
         values = np.zeros((0, len(CHANNELS)), np.float32)
-        if count:
-            values = channels_of(gestures[:count]) * gates[:count] * self._options.strength
-            values = np.clip(values, 0, 1).astype(np.float32)
-        begin = Fraction(self._steps, STEP_RATE)
-        self._steps += count
-        return Articulation(values, STEP_RATE, begin, voice[:count, 0].astype(np.float32))
+        if len(heard["gate"]):
+            gestures = mixed(heard["shape"], heard["gestures"])
+            scaled = channels_of(gestures) * heard["gate"] * self._options.strength
+            values = np.clip(scaled, 0, 1).astype(np.float32)
+        return Articulation(values, STEP_RATE, Fraction(begin, STEP_RATE), heard["voice"][:, 0])
 
 
 def make_articulator(options: ArticulatorOptions | None = None) -> SpeechArticulator:
@@ -107,21 +152,18 @@ def make_articulator(options: ArticulatorOptions | None = None) -> SpeechArticul
     return SpeechArticulator(options or ArticulatorOptions())
 
 
-def join(parts: list[Articulation]) -> Articulation:
-    """Consecutive stretches as one."""
-    values = np.concatenate([part.values for part in parts])
-    voice = np.concatenate([part.voice for part in parts])
-    return Articulation(values, STEP_RATE, parts[0].time, voice)
-
-
 def articulate(
-    speech: str | os.PathLike[str] | Audio, options: ArticulatorOptions | None = None
+    speech: Audio | str | os.PathLike[str], options: ArticulatorOptions | None = None
 ) -> Articulation:
-    """What the mouth does over a whole sound, given itself or as a file.
+    """What the mouth does over a whole sound, given as samples or as a file.
 
     Raises:
-        MediaError: The file cannot be read as sound.
+        MediaError: The file cannot be read or has no sound.
     """
     articulator = make_articulator(options)
-    blocks = [speech] if isinstance(speech, Audio) else stream_audio(speech)
-    return join([*map(articulator.push, blocks), articulator.flush()])
+    if isinstance(speech, Audio):
+        return join([articulator.push(speech), articulator.flush()])
+    from masktalk.media import stream_audio
+
+    parts = [articulator.push(block) for block in stream_audio(speech, SPEECH_RATE)]
+    return join([*parts, articulator.flush()])

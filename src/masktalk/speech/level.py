@@ -2,45 +2,80 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from masktalk.speech.spectrum import STEP_RATE
-from masktalk.speech.stages import Window
+from masktalk.speech.stages import Window, highest, lowest
 from masktalk.types import FloatArray
 
 #: Natural-log power under the tracked level that counts as nothing (61 dB).
 FLOOR = np.float32(-14.0)
 _DECAY = 0.5 / STEP_RATE
+_RISE = 0.3 / STEP_RATE
+_STAND_OUT, _FAR_BELOW = 0.3, 6.0
 _PAST, _FUTURE = 2, 3
+_NOTHING = np.zeros((0, 1), np.float32)
+#: Mean log mel power of speech whose loudest steps are about -35 dB under full scale.
+SOFT_SPEECH = -11.0
+
+
+@dataclass(frozen=True, eq=False)
+class Levelled:
+    """Rows freed of their loudness.
+
+    Attributes:
+        rows: (N, bands) log power relative to the level, at least ``FLOOR``.
+        present: (N, 1) 1 where the sound stands out of the background and is not far
+            below the level, 0 elsewhere.
+    """
+
+    rows: FloatArray
+    present: FloatArray
 
 
 class Leveller:
-    """(N, bands) log power in, the same relative to the running peak level out, >= ``FLOOR``.
+    """(N, bands) log power in, the same relative to the running peak level out.
 
     The level follows the mean log power of some 60 ms upwards at once and downwards by
-    2 dB a second. It starts from the sound itself, not from an assumed level, so that a
-    gain changes nothing.
+    2 dB a second. It starts where soft speech peaks, so that the noise before the first
+    word does not count as speech, and any speech louder than that sets it itself: gain
+    changes nothing. The background is the lowest that the sound has been, rising by 1.3 dB
+    a second.
     """
 
     def __init__(self) -> None:
         self._window = Window(_PAST, _FUTURE)
-        self._peak = -np.inf
+        self._peak = SOFT_SPEECH
+        self._background = np.inf
 
     @property
     def delay(self) -> int:
         return self._window.delay
 
-    def push(self, rows: FloatArray) -> FloatArray:
+    def push(self, rows: FloatArray) -> Levelled:
         return self._level(self._window.push(rows))
 
-    def flush(self) -> FloatArray:
+    def flush(self) -> Levelled:
         return self._level(self._window.flush())
 
-    def _level(self, windows: FloatArray) -> FloatArray:
+    def _level(self, windows: FloatArray) -> Levelled:
+        if not len(windows):
+            return Levelled(np.zeros((0, windows.shape[2]), np.float32), _NOTHING)
         energies = windows.mean(axis=(1, 2))
-        peaks = np.empty(len(energies), np.float32)
-        for index, energy in enumerate(energies):
-            self._peak = max(self._peak - _DECAY, float(energy))
-            peaks[index] = self._peak
-        relative = windows[:, _PAST] - peaks[:, None]
-        return np.maximum(relative, FLOOR)
+        peaks = highest(energies, self._peak, _DECAY)
+        powers = np.log(np.exp(windows).mean(axis=(1, 2)))
+        backgrounds = lowest(powers, self._background, _RISE)
+        self._peak, self._background = float(peaks[-1]), float(backgrounds[-1])
+        present = (powers > backgrounds + _STAND_OUT) & (energies > peaks - _FAR_BELOW)
+        rows = np.maximum(windows[:, _PAST] - peaks[:, None], FLOOR).astype(np.float32)
+        return Levelled(rows, present[:, None].astype(np.float32))
+
+
+def level_peaks(rows: FloatArray) -> FloatArray:
+    """(N,) the level over whole (N, bands) rows, set by nothing but themselves."""
+    energies = rows.mean(axis=1)
+    padded = np.concatenate([energies[:1].repeat(_PAST), energies, energies[-1:].repeat(_FUTURE)])
+    means = np.lib.stride_tricks.sliding_window_view(padded, _PAST + 1 + _FUTURE).mean(axis=1)
+    return highest(means.astype(np.float32), -np.inf, _DECAY)

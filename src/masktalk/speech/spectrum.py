@@ -36,6 +36,11 @@ class Spectrum:
         self._samples = 0
         self._steps = 0
 
+    @property
+    def steps(self) -> int:
+        """Steps given out so far."""
+        return self._steps
+
     def push(self, samples: FloatArray) -> FloatArray:
         if len(samples):
             previous = np.concatenate([[self._last], samples[:-1]])
@@ -80,7 +85,8 @@ def mel_filters(count: int, low: float, high: float, *, snap: bool = False) -> F
         snap: Round the edges to FFT bins, as CMU Sphinx does.
     """
     bin_width = SPEECH_RATE / FFT
-    mels = np.linspace(*(2595 * np.log10(1 + np.array([low, high]) / 700)), count + 2)
+    low_mel, high_mel = (float(2595 * np.log10(1 + edge / 700)) for edge in (low, high))
+    mels = np.linspace(low_mel, high_mel, count + 2)
     edges = 700 * (10 ** (mels / 2595) - 1)
     if snap:
         edges = np.round(edges / bin_width) * bin_width

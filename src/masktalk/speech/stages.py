@@ -68,18 +68,19 @@ class Window:
 
 
 class Smoother:
-    """A symmetric Gaussian over time; the same for every column.
+    """A Gaussian over time, of its own width for every column.
 
     Args:
-        sigma: Its width in rows.
-        reach: Rows it looks to either side.
+        sigmas: Standard deviation in rows, one a column.
+        past: Rows it looks back.
+        future: Rows it looks ahead.
     """
 
-    def __init__(self, sigma: float, reach: int) -> None:
-        self._window = Window(reach, reach)
-        offsets = np.arange(-reach, reach + 1)
-        kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
-        self._kernel = (kernel / kernel.sum()).astype(np.float32)
+    def __init__(self, sigmas: tuple[float, ...], past: int, future: int) -> None:
+        self._window = Window(past, future)
+        offsets = np.arange(-past, future + 1)[:, None]
+        kernel = np.exp(-0.5 * (offsets / np.array(sigmas)) ** 2)
+        self._kernel = (kernel / kernel.sum(axis=0)).astype(np.float32)
 
     @property
     def delay(self) -> int:
@@ -92,5 +93,44 @@ class Smoother:
         return self._mix(self._window.flush())
 
     def _mix(self, windows: FloatArray) -> FloatArray:
-        mixed: FloatArray = np.einsum("nkd,k->nd", windows, self._kernel)
+        if not len(windows):
+            return np.zeros((0, self._kernel.shape[1]), np.float32)
+        mixed: FloatArray = (windows * self._kernel).sum(axis=1)
         return mixed
+
+
+class Lockstep:
+    """Lines up streams of rows that arrive with different delays."""
+
+    def __init__(self, widths: dict[str, int]) -> None:
+        self._waiting = {name: np.zeros((0, width), np.float32) for name, width in widths.items()}
+
+    def add(self, name: str, rows: FloatArray) -> None:
+        """Rows of one stream that have become certain."""
+        self._waiting[name] = np.concatenate([self._waiting[name], rows])
+
+    def take(self) -> dict[str, FloatArray]:
+        """As many rows of each stream as all of them have."""
+        count = min(len(rows) for rows in self._waiting.values())
+        taken = {name: rows[:count] for name, rows in self._waiting.items()}
+        self._waiting = {name: rows[count:] for name, rows in self._waiting.items()}
+        return taken
+
+
+def highest(values: FloatArray, before: FloatArray | float, decay: float) -> FloatArray:
+    """Running max(previous - decay, value) along the first axis, all at once.
+
+    Args:
+        values: (N, ...).
+        before: The running maximum before the first of them.
+        decay: How much it falls a step.
+    """
+    steps = np.arange(1, len(values) + 1).reshape(-1, *(1,) * (values.ndim - 1))
+    fall = decay * steps
+    peaks = np.maximum.accumulate(np.maximum(values + fall, before)) - fall
+    return np.asarray(peaks, np.float32)
+
+
+def lowest(values: FloatArray, before: FloatArray | float, rise: float) -> FloatArray:
+    """Running min(previous + rise, value) along the first axis, all at once."""
+    return -highest(-values, -before, rise)

@@ -1,0 +1,22 @@
+"""What is exported: an articulation, and what it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from masktalk.types import Articulation, Audio
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An articulation to write down.
+
+    Attributes:
+        articulation: The channels.
+        source: Name of the sound file, for formats that mention it.
+        audio: The sound itself, for the picture.
+    """
+
+    articulation: Articulation
+    source: str = ""
+    audio: Audio | None = None

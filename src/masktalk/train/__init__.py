@@ -1,0 +1,4 @@
+"""Making the speech network: corpus from synthesisers, training, evaluation.
+
+Needs the ``train`` extra and the system packages named in ``synthesis``.
+"""

@@ -1,0 +1,75 @@
+"""``python -m masktalk.train corpus|fit|evaluate``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from masktalk.errors import MasktalkError
+
+app = typer.Typer(help="Make the speech network.", no_args_is_help=True)
+_DEFAULT = Path("build/corpus")
+
+
+@app.command()
+def corpus(
+    folder: Annotated[Path, typer.Argument(help="Where the corpus goes.")] = _DEFAULT,
+    hours: Annotated[float, typer.Option(help="Of speech.")] = 6.0,
+    seed: int = 1,
+) -> None:
+    """Let the system's synthesisers speak and keep sound and phones."""
+    from masktalk.train.corpus import CorpusOptions, make_corpus
+
+    for path in make_corpus(CorpusOptions(folder, hours, seed)):
+        sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+def fit(
+    out: Annotated[Path, typer.Argument(help="The network to write.")],
+    corpus: Annotated[Path, typer.Option(help="Folder made by `corpus`.")] = _DEFAULT,
+    minutes: Annotated[float, typer.Option(help="Time to train for.")] = 100.0,
+    threads: int = 2,
+    seed: int = 1,
+    start: Annotated[Path | None, typer.Option(help="A network to go on from.")] = None,
+    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+) -> None:
+    """Train on the corpus, on CPU."""
+    from masktalk.train.fit import FitOptions
+    from masktalk.train.fit import fit as train
+
+    options = FitOptions(corpus, out, minutes, seed, threads=threads, start=start, rate=rate)
+    for figures in train(options):
+        line = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+@app.command()
+def evaluate(
+    network: Annotated[Path, typer.Argument(help="A trained network.")],
+    corpus: Annotated[Path, typer.Option(help="Folder made by `corpus`, another seed.")] = _DEFAULT,
+) -> None:
+    """Phone accuracy and gesture correlation on a corpus, clean and with noise."""
+    from masktalk.train.evaluation import evaluate as measure
+
+    for condition, figures in measure(network, corpus).items():
+        line = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        sys.stdout.write(f"{condition:8} {line}\n")
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        app(prog_name="python -m masktalk.train")
+    except MasktalkError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

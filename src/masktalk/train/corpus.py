@@ -1,0 +1,230 @@
+"""The corpus: synthetic speech as log-mel rows with a phone class for every row.
+
+Written as shards (``.npz``), one per voice, so that making it can be stopped and go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from masktalk.errors import MasktalkError
+from masktalk.speech.intake import SPEECH_RATE, Intake
+from masktalk.speech.network import BANDS, HIGH, LOW
+from masktalk.speech.phones import INDEX, SILENCE, classes_of
+from masktalk.speech.spectrum import STEP_RATE, Spectrum, mel_filters
+from masktalk.train.synthesis import EspeakVoice, FestivalVoice, FliteVoice, Utterance
+from masktalk.train.synthesis.festival import VOICES
+from masktalk.train.texts import TextMaker, seeds
+from masktalk.types import Audio, FloatArray
+
+log = logging.getLogger(__name__)
+_TINY = np.float32(1e-10)
+_VARIANTS = [
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "klatt",
+    "klatt2",
+    "klatt4",
+    "whisper",
+    "croak",
+    "Alex",
+    "Alicia",
+    "Andrea",
+    "Andy",
+    "Annie",
+    "belinda",
+    "benjamin",
+    "boris",
+    "caleb",
+    "david",
+    "ed",
+    "edward",
+    "grandma",
+    "grandpa",
+    "gustave",
+    "iven",
+    "john",
+    "linda",
+    "marcelo",
+    "max",
+    "michel",
+    "miguel",
+    "norbert",
+    "pablo",
+    "paul",
+    "pedro",
+    "quincy",
+    "rob",
+    "robert",
+    "sandro",
+    "shelby",
+    "steph",
+    "travis",
+    "victor",
+    "zac",
+    "aunty",
+    "Jacky",
+    "Lee",
+    "Marco",
+    "Mario",
+    "Michael",
+    "Mike",
+    "Diogo",
+    "Gene",
+    "Henrique",
+    "Hugo",
+]
+_FLITE = ("slt", "rms", "awb", "kal16", "kal")
+# Shares of the whole, by seconds of speech.
+_SHARES = {"espeak": 0.45, "flite": 0.3, "festival": 0.25}
+
+
+@dataclass(frozen=True)
+class CorpusOptions:
+    """What to make.
+
+    Attributes:
+        folder: Where the shards go.
+        hours: Of speech, all voices together.
+        seed: Fixes texts, voices and rates.
+    """
+
+    folder: Path
+    hours: float = 6.0
+    seed: int = 1
+
+
+def make_corpus(options: CorpusOptions) -> Iterator[Path]:
+    """Make every shard that is not there yet, and yield each one's path.
+
+    Raises:
+        MasktalkError: A synthesiser is missing.
+    """
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name, utterances in _plan(options):
+        path = options.folder / f"{name}.npz"
+        if not path.exists():
+            _write(path, utterances)
+        yield path
+
+
+def _plan(options: CorpusOptions) -> Iterator[tuple[str, Iterator[Utterance]]]:
+    total = options.hours * 3600
+    for name in _FLITE:
+        yield f"flite-{name}", _flite(name, total * _SHARES["flite"] / len(_FLITE), options.seed)
+    for name in VOICES:
+        seconds = total * _SHARES["festival"] / len(VOICES)
+        yield f"festival-{name}", _festival(name, seconds, options.seed)
+    languages = [*seeds(), "en-gb-x-rp", "en-us"]
+    weights = {"en": 2.0, "en-us": 3.0, "en-gb-x-rp": 2.0}
+    whole = sum(weights.get(language, 1.0) for language in languages)
+    for language in languages:
+        share = weights.get(language, 1.0) / whole
+        seconds = total * _SHARES["espeak"] * share
+        yield f"espeak-{language}", _espeak(language, seconds, options.seed)
+
+
+def _random(name: str, seed: int) -> np.random.Generator:
+    digest = hashlib.sha256(f"{name} {seed}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def _flite(name: str, seconds: float, seed: int) -> Iterator[Utterance]:
+    random = _random(f"flite {name}", seed)
+    texts = TextMaker("en", random)
+    said = 0.0
+    while said < seconds:
+        pitch = float(random.uniform(80, 260)) if random.random() < 0.5 else None
+        voice = FliteVoice(name, stretch=float(random.uniform(0.75, 1.35)), pitch=pitch)
+        utterance = voice.say(texts.sentence())
+        said += float(utterance.audio.duration)
+        yield utterance
+
+
+def _festival(name: str, seconds: float, seed: int) -> Iterator[Utterance]:
+    random = _random(f"festival {name}", seed)
+    texts = TextMaker(VOICES[name][0], random)
+    said = 0.0
+    while said < seconds:
+        voice = FestivalVoice(name, stretch=float(random.uniform(0.8, 1.3)))
+        for utterance in voice.say_all([texts.sentence() for _ in range(20)]):
+            said += float(utterance.audio.duration)
+            yield utterance
+
+
+def _espeak(language: str, seconds: float, seed: int) -> Iterator[Utterance]:
+    random = _random(f"espeak {language}", seed)
+    texts = TextMaker("en" if language.startswith("en") else language, random)
+    said = 0.0
+    while said < seconds:
+        voice = EspeakVoice(
+            language,
+            variant=str(random.choice(_VARIANTS)),
+            rate=int(random.integers(110, 230)),
+            pitch=int(random.integers(15, 90)),
+            pitch_range=int(random.integers(20, 90)),
+        )
+        utterance = voice.say(texts.sentence())
+        said += float(utterance.audio.duration)
+        yield utterance
+
+
+def features_of(audio: Audio) -> FloatArray:
+    """(N, BANDS) natural log of mel power, before anything is normalised."""
+    intake, spectrum = Intake(), Spectrum()
+    samples = np.concatenate([intake.push(audio), intake.flush()])
+    power = np.concatenate([spectrum.push(samples), spectrum.flush()])
+    return np.asarray(np.log(power @ mel_filters(BANDS, LOW, HIGH) + _TINY), np.float32)
+
+
+def labels_of(utterance: Utterance, steps: int) -> npt.NDArray[np.uint8]:
+    """(steps,) phone class at the middle of every step; a diphthong is split evenly."""
+    labels = np.full(steps, INDEX[SILENCE], np.uint8)
+    for segment in utterance.segments:
+        classes = classes_of(segment.symbol, utterance.alphabet)
+        if not classes:
+            continue
+        edges = np.linspace(segment.start, segment.end, len(classes) + 1)
+        for name, start, end in zip(classes, edges[:-1], edges[1:], strict=True):
+            first, last = round(start * STEP_RATE), round(end * STEP_RATE)
+            labels[max(first, 0) : last] = INDEX[name]
+    return labels
+
+
+def _write(path: Path, utterances: Iterator[Utterance]) -> None:
+    rows: list[FloatArray] = []
+    labels: list[npt.NDArray[np.uint8]] = []
+    for utterance in utterances:
+        if len(utterance.audio.samples) < SPEECH_RATE // 2:
+            continue
+        features = features_of(utterance.audio)
+        rows.append(features)
+        labels.append(labels_of(utterance, len(features)))
+    if not rows:
+        raise MasktalkError(path.stem, "said nothing", "look whether its voice is installed")
+    partial = path.with_suffix(".part.npz")
+    np.savez(
+        partial,
+        features=np.concatenate(rows).astype(np.float16),
+        labels=np.concatenate(labels),
+        lengths=np.array([len(row) for row in rows], np.int32),
+    )
+    partial.replace(path)
+    log.info("%s: %d utterances, %.0f s", path.stem, len(rows), sum(map(len, rows)) / STEP_RATE)

@@ -1,0 +1,11 @@
+"""Synthesisers that say when each phone sounds.
+
+Debian packages: espeak-ng, flite, festival and the festvox voices.
+"""
+
+from masktalk.train.synthesis.base import Segment, Utterance, Voice
+from masktalk.train.synthesis.espeak import EspeakVoice
+from masktalk.train.synthesis.festival import FestivalVoice
+from masktalk.train.synthesis.flite import FliteVoice
+
+__all__ = ["EspeakVoice", "FestivalVoice", "FliteVoice", "Segment", "Utterance", "Voice"]

@@ -1,0 +1,69 @@
+"""What every synthesiser gives back."""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from masktalk.types import Audio
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One phone.
+
+    Attributes:
+        start: Seconds.
+        end: Seconds.
+        symbol: As the synthesiser writes it.
+    """
+
+    start: float
+    end: float
+    symbol: str
+
+
+@dataclass(frozen=True, eq=False)
+class Utterance:
+    """Synthetic speech and when each of its phones sounds.
+
+    Attributes:
+        audio: The sound.
+        segments: In order and without overlap.
+        alphabet: Key in ``phones.ALPHABETS``.
+    """
+
+    audio: Audio
+    segments: tuple[Segment, ...]
+    alphabet: str
+
+
+class Voice(Protocol):
+    """One speaker of one synthesiser."""
+
+    @property
+    def language(self) -> str: ...
+
+    def say(self, text: str) -> Utterance:
+        """Raises MasktalkError when the synthesiser fails."""
+        ...
+
+
+def read_wave(path: Path) -> Audio:
+    """16-bit mono RIFF, as flite and festival write it."""
+    with wave.open(str(path), "rb") as reader:
+        rate = reader.getframerate()
+        samples = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
+    return Audio((samples / np.float32(32768)).astype(np.float32), rate)
+
+
+def segments_from_ends(lines: list[tuple[str, float]]) -> tuple[Segment, ...]:
+    """Segments from (symbol, end) pairs."""
+    starts = [0.0, *(end for _, end in lines)]
+    return tuple(
+        Segment(start, end, symbol) for start, (symbol, end) in zip(starts, lines, strict=False)
+    )
