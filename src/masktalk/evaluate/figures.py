@@ -14,7 +14,7 @@ from masktalk.evaluate.observation import Observation, Sound
 Grade: TypeAlias = Literal["good", "fair", "poor", "none"]
 
 # Correlation under which the lag of its peak says nothing.
-_CLEAR = 0.4
+_CLEAR = 0.3
 _LAGS = np.round(np.arange(-0.30, 0.301, 0.01), 2)
 
 
@@ -107,7 +107,7 @@ def _sync_figures(seen: Observation) -> list[Figure]:
     follows = Figure(
         names[0],
         f"{found.r:.2f}",
-        graded(found.r, 0.55, 0.35),
+        graded(found.r, 0.4, 0.25),
         "Correlation of the tracked opening with what the sound asks for: real speakers "
         "reach 0.4 to 0.8, chance is 0.",
     )
@@ -178,9 +178,9 @@ def _jitter(seen: Observation) -> Figure:
     return Figure(
         name,
         f"{value:.2f} %",
-        graded(value, 0.9, 1.6),
+        graded(value, 1.1, 1.8),
         "Typical trembling from frame to frame, in hundredths of the eye distance; a real "
-        "speaker has 0.3 to 0.9.",
+        "speaker has 0.3 to 1.1.",
     )
 
 
