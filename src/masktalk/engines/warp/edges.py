@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from masktalk.engines.warp.field import smooth_step
 from masktalk.engines.warp.scene import Moved, Scene
 from masktalk.types import FloatArray
 
 _NO_GAP = 0.1  # pixels between lips that touch
+_CORNER_SOFT = 0.45  # of half the mouth's width
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Box:
 def mouth_box(scene: Scene, moved: Moved) -> Box:
     """The lips' surroundings, inside the grid's rectangle."""
     both = np.vstack([moved.line_above, moved.line_below])
-    return box_around(scene, both, 0.06 * scene.pose.unit + 2)
+    return box_around(scene, both, 0.12 * scene.pose.unit + 2)
 
 
 def box_around(scene: Scene, points: FloatArray, margin: float) -> Box:
@@ -57,11 +59,13 @@ class LipEdges:
         depth: (h, w) pixels along the mouth's own down.
         top: (h, w) depth of the upper lip's edge there.
         bottom: (h, w) depth of the lower lip's edge there.
+        soft: (h, w) pixels over which what is above goes over into what is below.
     """
 
     depth: FloatArray
     top: FloatArray
     bottom: FloatArray
+    soft: FloatArray
 
     @classmethod
     def seen_from(cls, box: Box, line_above: FloatArray, line_below: FloatArray) -> LipEdges:
@@ -77,7 +81,11 @@ class LipEdges:
             places = np.maximum.accumulate(line @ np.array([x, y]))
             depths = line @ np.array([-y, x])
             edges.append(np.interp(across, places, depths).astype(np.float32))
-        return cls(depth.astype(np.float32), edges[0], edges[1])
+        ends = line_above[[0, -1]] @ np.array([x, y], np.float32)
+        half = max(float(ends[1] - ends[0]) / 2, 1e-3)
+        past = np.abs(across - ends.mean()) / half
+        soft = 1 + _CORNER_SOFT * half * smooth_step((past - 0.93) / 0.27)
+        return cls(depth.astype(np.float32), edges[0], edges[1], soft.astype(np.float32))
 
     def opening(self) -> FloatArray:
         """(h, w) 0..1, how much of each pixel lies between the lips."""
@@ -85,8 +93,13 @@ class LipEdges:
             np.maximum(self.top, self.depth - 0.5),
             np.minimum(self.bottom, self.depth + 0.5),
         )
-        return np.asarray(np.clip(bottom - top - _NO_GAP, 0, 1))
+        covered = (bottom - top - _NO_GAP) / (1 - _NO_GAP)
+        return np.asarray(np.clip(covered, 0, 1), np.float32)
 
     def above(self) -> FloatArray:
-        """(h, w) 0..1, how much of each pixel lies above the middle between the lips."""
-        return np.asarray(np.clip((self.top + self.bottom) / 2 - self.depth + 0.5, 0, 1))
+        """(h, w) 0..1, how much of each pixel lies above the middle between the lips.
+
+        Past the corners there is no edge any more, so one side goes over into the other.
+        """
+        height = (self.top + self.bottom) / 2 - self.depth
+        return np.asarray(np.clip(height / self.soft + 0.5, 0, 1), np.float32)

@@ -184,7 +184,7 @@ def _joined(grid: PlaneGrid, base: FloatArray) -> FloatArray:
     left, right = base[CORNERS[2]], base[CORNERS[3]]
     half = (right - left) / 2
     across = (grid.nodes() - (left + right) / 2) @ half / max(float(half @ half), 1e-6)
-    ramp = smooth_step((np.abs(across) - 1.0) / 0.3) * 0.5
+    ramp = smooth_step((np.abs(across) - 0.85) / 0.22) * 0.5
     return np.asarray(ramp.reshape(grid.rows, grid.columns, 1), np.float32)
 
 
