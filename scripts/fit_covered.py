@@ -3,7 +3,7 @@
 Paints random covers over portraits whose mouths can be seen, looks at them as the locator
 does, and fits one small ridge regression for each set of sources. Only these coefficients
 enter the package. Says how far off mouths are that it was not fitted on (one portrait left
-out at a time), and how well the scatter of the corners tells covered from bare.
+out at a time), and how well the strength of the guess tells covered from bare.
 
     python scripts/fit_covered.py FOLDER_OF_PORTRAITS [COVERS_OF_EACH_KIND]
 """
@@ -22,7 +22,7 @@ from PIL import Image
 
 import masktalk
 from masktalk.faces.canonical import MOUTH
-from masktalk.faces.covered import EyeFrame
+from masktalk.faces.covered import EyeFrame, guess_strength
 from masktalk.faces.covers import COVERS, cover_mouth
 from masktalk.faces.examiner import Examiner, Look, mesh_roi
 from masktalk.types import FloatArray, UInt8Array
@@ -42,7 +42,7 @@ class Sample:
     who: str
     said: dict[str, Doubles]
     truth: Doubles
-    scatter: float
+    guess: float
 
 
 def main(folder: Path, count: int) -> None:
@@ -56,7 +56,7 @@ def main(folder: Path, count: int) -> None:
             if look is None:
                 sys.stderr.write(f"{path}: no face, left out\n")
                 continue
-            bare.append(look.corner_scatter)
+            bare.append(guess_strength(look))
             samples += covered(examiner, path.stem, pixels, look.mesh, count)
     blends = {"+".join(sources): fit(samples, sources) for sources in SOURCES}
     away = np.concatenate([left_out(samples, who) for who in sorted({s.who for s in samples})])
@@ -64,8 +64,8 @@ def main(folder: Path, count: int) -> None:
         "samples": len(samples),
         "left_out_median": round(float(np.median(away)), 4),
         "left_out_within_0.15": round(float((away < 0.15).mean()), 4),
-        "bare_scatter_99": round(float(np.quantile(bare, 0.99)), 4),
-        "covered_scatter_1": round(float(np.quantile([s.scatter for s in samples], 0.01)), 4),
+        "bare_guess_99": round(float(np.quantile(bare, 0.99)), 4),
+        "covered_guess_1": round(float(np.quantile([s.guess for s in samples], 0.01)), 4),
     }
     target = Path(masktalk.__file__).parent / "faces" / "covered.json"
     target.write_text(json.dumps({"blends": blends, "measured": report}, indent=1) + "\n")
@@ -97,7 +97,7 @@ def covered(
             continue
         said = frame.sources(look.mesh, examiner.support(picture, look.mesh).keypoints)
         truth = frame.of(mesh[list(MOUTH), :2].mean(axis=0))
-        yield Sample(who, said, truth, look.corner_scatter)
+        yield Sample(who, said, truth, guess_strength(look))
 
 
 def table(samples: list[Sample], sources: tuple[str, ...]) -> tuple[Doubles, Doubles]:

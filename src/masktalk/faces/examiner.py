@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from masktalk.faces.canonical import LEFT_CORNER, LEFT_EYE, RIGHT_CORNER, RIGHT_EYE
 from masktalk.faces.graphs import MESH_SIDE, DetectorGraph, MeshGraph
+from masktalk.faces.lips import lip_contrast
 from masktalk.faces.roi import Roi, roi_around
 from masktalk.types import FloatArray, UInt8Array
 
@@ -59,12 +60,14 @@ class Look:
         eye_scatter: Mean distance of the crops' eyes from their median, in interocular
             distances.
         corner_scatter: The same of the mouth corners.
+        lip_contrast: How much of a line there is where the lips should meet.
     """
 
     mesh: FloatArray
     presence: float
     eye_scatter: float
     corner_scatter: float
+    lip_contrast: float
 
     @property
     def interocular(self) -> float:
@@ -127,6 +130,7 @@ class Examiner:
             presence=float(np.median([score for _, score in glances])),
             eye_scatter=float(eye_apart.mean()),
             corner_scatter=float(apart[:, _CORNERS].mean()),
+            lip_contrast=lip_contrast(pixels, median),
         )
 
     def support(self, pixels: UInt8Array, mesh: FloatArray) -> Support:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from masktalk.faces.finder import Finder
 from masktalk.faces.measures import MouthMeasures, measure_mesh
+from masktalk.faces.options import LocateOptions
 from masktalk.faces.quiet import quiet
 from masktalk.types import FloatArray, Frame
 
@@ -35,7 +38,11 @@ def _measures(mesh: FloatArray | None, time: Fraction) -> MouthMeasures:
 
 
 class MeshTracker:
-    """MediaPipe's face mesh in video mode, one face."""
+    """MediaPipe's face mesh in video mode, one face.
+
+    Where its short-range detector sees none, a small or far face is searched for now and
+    then and followed inside a window around it.
+    """
 
     def __init__(self) -> None:
         import mediapipe
@@ -45,25 +52,82 @@ class MeshTracker:
                 static_image_mode=False, max_num_faces=1, refine_landmarks=True
             )
         self._talkative = True
+        self._window: _Window | None = None
+        self._patience = 0
+        self._finder: Finder | None = None
 
     def mesh(self, frame: Frame) -> FloatArray | None:
         """(478, 3) in pixels, or None where no face is seen."""
-        pixels = np.ascontiguousarray(frame.pixels[..., :3])
+        mesh = self._look(frame, self._window or _Window(0, 0, frame.width, frame.height))
+        if mesh is None:
+            mesh = self._look_elsewhere(frame)
+        elif self._window is not None and not self._window.has_room_around(mesh):
+            self._window = _Window.around(mesh, frame)
+        return mesh
+
+    def _look(self, frame: Frame, window: _Window) -> FloatArray | None:
+        pixels = frame.region(window.left, window.top, window.right, window.bottom)[..., :3]
         # The networks say what they have to say until they have first answered.
         with quiet() if self._talkative else nullcontext():
-            found = self._mesh.process(pixels).multi_face_landmarks
+            found = self._mesh.process(np.ascontiguousarray(pixels)).multi_face_landmarks
         if not found:
             return None
         self._talkative = False
-        size = np.array([frame.width, frame.height, frame.width], np.float32)
-        points = [(point.x, point.y, point.z) for point in found[0].landmark]
-        return np.asarray(np.array(points, np.float32) * size, np.float32)
+        points = np.array([(point.x, point.y, point.z) for point in found[0].landmark], np.float32)
+        width, height = window.right - window.left, window.bottom - window.top
+        mesh = points * np.array([width, height, width], np.float32)
+        return np.asarray(mesh + np.array([window.left, window.top, 0], np.float32), np.float32)
+
+    def _look_elsewhere(self, frame: Frame) -> FloatArray | None:
+        self._patience -= 1
+        if self._patience >= 0:
+            return None
+        self._patience = _SEARCH_EVERY
+        self._finder = self._finder or Finder(LocateOptions(locators=("mesh",)))
+        with quiet():
+            face = self._finder.locate(frame)
+        self._window = None if face is None else _Window.around(face.mesh, frame)
+        return None if self._window is None else self._look(frame, self._window)
 
     def close(self) -> None:
         self._mesh.close()
+        if self._finder is not None:
+            self._finder.close()
 
     def __enter__(self) -> MeshTracker:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+# Frames between two searches for a face that is not seen.
+_SEARCH_EVERY = 12
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The part of a frame that is looked at, in pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @classmethod
+    def around(cls, mesh: FloatArray, frame: Frame) -> _Window:
+        """Twice as wide and high as the face."""
+        low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
+        middle, reach = (low + high) / 2, float((high - low).max())
+        left, top = np.maximum(middle - reach, 0).astype(int)
+        right, bottom = (middle + reach).astype(int) + 1
+        return cls(
+            int(left), int(top), min(int(right), frame.width), min(int(bottom), frame.height)
+        )
+
+    def has_room_around(self, mesh: FloatArray) -> bool:
+        """Whether the face's middle is still in the middle half."""
+        x, y = mesh[:, :2].mean(axis=0)
+        across = (x - self.left) / max(self.right - self.left, 1)
+        down = (y - self.top) / max(self.bottom - self.top, 1)
+        return bool(0.25 < across < 0.75 and 0.25 < down < 0.75)

@@ -9,7 +9,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from masktalk.faces.covered import hidden_mouth, is_guessed
+from masktalk.faces.covered import guess_strength, hidden_mouth, is_guessed
 from masktalk.faces.examiner import Look, mesh_roi
 from masktalk.faces.finder import Finder, choose, opaque
 from masktalk.faces.locators import Sighting
@@ -39,7 +39,7 @@ class Seen:
         mesh: (478, 3) in pixels, or None.
         located_by: Name of the locator.
         confidence: 0 to 1.
-        scatter: How much the mouth's corners are a guess; None where nobody looked closely.
+        guess: How much the mouth looks like a guess; None where nobody looked closely.
         bias: (2,) what the detectors add to the mesh's idea of a hidden mouth.
         state: What a locator that does not look at the mouth says of it.
         cut: Whether a new scene begins here.
@@ -49,7 +49,7 @@ class Seen:
     mesh: FloatArray | None = None
     located_by: str = ""
     confidence: float = 0.0
-    scatter: float | None = None
+    guess: float | None = None
     bias: FloatArray | None = None
     state: MouthState | None = None
     cut: bool = False
@@ -81,7 +81,7 @@ class Follower:
         seen = self._follow(frame) or self._search(frame)
         if seen is None:
             return Seen(frame.time, cut=cut)
-        sighting, scatter, bias = seen
+        sighting, guess, bias = seen
         self._last, self._last_count = sighting, self._count
         self._pause = self._period
         return Seen(
@@ -89,7 +89,7 @@ class Follower:
             sighting.mesh,
             sighting.located_by,
             sighting.confidence,
-            scatter,
+            guess,
             bias,
             sighting.mouth_state,
             cut,
@@ -158,7 +158,7 @@ class Follower:
         return bool(cv2.absdiff(before, self._thumb).mean() > _CUT)
 
 
-#: What was sighted, the scatter of its mouth's corners, and the bias of a hidden mouth.
+#: What was sighted, how much its mouth looks like a guess, and the bias of a hidden mouth.
 _Answer = tuple[Sighting, "float | None", "FloatArray | None"]
 
 
@@ -168,4 +168,4 @@ def _looked(look: Look, keypoints: Mapping[str, FloatArray], confidence: float) 
     bias = None
     if is_guessed(look):
         bias = hidden_mouth(look.mesh, keypoints) - hidden_mouth(look.mesh, {})
-    return sighting, look.corner_scatter, bias
+    return sighting, guess_strength(look), bias

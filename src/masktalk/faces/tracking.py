@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from masktalk.faces.covered import hidden_mouth, lay_mouth, lips_state, scatter_is_guess
+from masktalk.faces.covered import hidden_mouth, is_guess, lay_mouth, lips_state
 from masktalk.faces.finder import Finder
 from masktalk.faces.following import Follower, Seen
 from masktalk.faces.options import LocateOptions
@@ -83,17 +83,17 @@ def _verdict(window: deque[Seen], here: int, rate: Fraction, forced: MouthState 
         return None, record.cut
     reach = max(1, round(_VERDICT * rate))
     around = _around(window, here, reach, reach)
-    scatters = [other.scatter for other in around if other.scatter is not None]
+    guesses = [other.guess for other in around if other.guess is not None]
     mesh, state = record.mesh, record.state
-    if scatters and scatter_is_guess(float(np.median(scatters))):
+    if guesses and is_guess(float(np.median(guesses))):
         # As many frames before as after: a head that turns is not followed late.
         calm = min(round(_CALM * rate), here, len(window) - 1 - here)
         near = _around(window, here, calm, calm)
-        guesses = [hidden_mouth(other.mesh, {}) for other in near if other.mesh is not None]
-        mesh = lay_mouth(mesh, np.mean(guesses, axis=0) + _bias(around))
+        places = [hidden_mouth(other.mesh, {}) for other in near if other.mesh is not None]
+        mesh = lay_mouth(mesh, np.mean(places, axis=0) + _bias(around))
         state = "covered"
     elif state is None:
-        state = lips_state(mesh) if scatters or record.located_by == "mesh" else "covered"
+        state = lips_state(mesh) if guesses or record.located_by == "mesh" else "covered"
     face = Face(mesh, record.located_by, record.confidence, forced or state, record.time)
     return face, record.cut
 
