@@ -1,6 +1,6 @@
 """MuseTalk on a GPU beside a plain loop, in one run: frames per second, peak, memory.
 
-    python benchmarks/musetalk_gpu.py [--batch 16] [--batches 60] [--frame 704x1216]
+    python benchmarks/musetalk_gpu.py [--batch 16] [--batches 60] [--fused]
 
 Both generate 256x256 faces with the full-size networks in fp16 (random weights) and lay
 them over frames. The plain loop does so batch by batch: eager UNet, eager decoder, copy,
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--frame", default="704x1216")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--dtype", default="float16")
+    parser.add_argument("--fused", action="store_true", help="compile the networks too")
     chosen = parser.parse_args()
     width, height = (int(side) for side in chosen.frame.split("x"))
     device, dtype = torch.device(chosen.device), getattr(torch, chosen.dtype)
@@ -74,22 +75,23 @@ def main() -> None:
     plain = Generator(networks(device, dtype), device, dtype, chosen.batch, plain=True)
     theirs = plain.generate(np.stack([scene.material.latent] * chosen.batch), tokens)
     plain_seconds = median(timed(plain_loop(plain, scene, tokens, chosen.batches)), chosen.batch)
+    flops = counted_flops(plain, scene, tokens) / chosen.batch
     del plain
     torch.cuda.empty_cache()
 
     torch.cuda.reset_peak_memory_stats()
     begun = time.perf_counter()
-    fast = Generator(networks(device, dtype), device, dtype, chosen.batch)
+    fast = Generator(networks(device, dtype), device, dtype, chosen.batch, fused=chosen.fused)
     ours = fast.generate(np.stack([scene.material.latent] * chosen.batch), tokens)
     recorded = time.perf_counter() - begun
     fast_seconds = median(timed(engine_loop(fast, scene, tokens, chosen.batches)), chosen.batch)
     first = first_frame(fast, scene, tokens)
-    flops = counted_flops(fast, scene, tokens) / chosen.batch
     difference = np.abs(theirs.astype(int) - ours)
     report = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "torch": torch.__version__,
         "batch": chosen.batch,
+        "fused": chosen.fused,
         "plain_frames_per_second": round(1 / plain_seconds, 1),
         "frames_per_second": round(1 / fast_seconds, 1),
         "times_the_plain_loop": round(plain_seconds / fast_seconds, 2),

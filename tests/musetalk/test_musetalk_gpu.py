@@ -68,6 +68,17 @@ def test_faces_are_resized_alike_on_every_device(case: tuple[str, torch.dtype, i
 
 
 @pytest.mark.gpu
+def test_compiled_networks_paint_the_same() -> None:
+    pair = networks("cuda", torch.float16)
+    fused = Generator(pair, torch.device("cuda"), torch.float16, batch=4, fused=True)
+    plain = Generator(
+        networks("cpu", torch.float32), torch.device("cpu"), torch.float32, 4, plain=True
+    )
+    ours, theirs = fused.generate(*inputs(3)), plain.generate(*inputs(3))
+    assert np.abs(ours.astype(int) - theirs).max() <= 4
+
+
+@pytest.mark.gpu
 def test_the_engine_on_a_gpu(avatar: Avatar, options: dict[str, Any]) -> None:
     on_gpu = {**options, "device": "cuda", "precision": "fp16", "batch_size": 8}
     for recorded in (True, False):

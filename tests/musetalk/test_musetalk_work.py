@@ -185,7 +185,7 @@ def test_silent_frames_are_left_as_they_are_unless_asked(
 
 
 def test_devices_that_are_not_here_are_said() -> None:
-    assert choose("cpu", "auto", None).batch == 4
+    assert choose("cpu", "auto", None).batch == 2
     assert choose("cpu", "bf16", 3) == Compute(torch.device("cpu"), torch.bfloat16, 3)
     if not torch.cuda.is_available():
         with pytest.raises(OptionError, match="no CUDA device"):

@@ -12,7 +12,7 @@ from torch import nn
 from masktalk.errors import OptionError
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_BATCHES = {"cuda": 16, "mps": 8, "cpu": 4}
+_BATCHES = {"cuda": 16, "mps": 8, "cpu": 2}
 
 #: Multiply-adds of one generated frame: the UNet at 32x32 latents and the VAE's decoder.
 _FRAME_MACS = 0.1e12 + 0.31e12
@@ -28,11 +28,13 @@ class Compute:
         device: The device.
         dtype: What the two large networks compute in.
         batch: Frames at a time.
+        fused: Whether the networks are compiled.
     """
 
     device: torch.device
     dtype: torch.dtype
     batch: int
+    fused: bool = False
 
     @property
     def precision(self) -> str:
@@ -40,7 +42,7 @@ class Compute:
         return next(name for name, dtype in _DTYPES.items() if dtype == self.dtype)
 
 
-def choose(device: str, precision: str, batch: int | None) -> Compute:
+def choose(device: str, precision: str, batch: int | None, fused: bool = False) -> Compute:
     """What an option's ``auto`` means on this machine.
 
     Raises:
@@ -54,7 +56,7 @@ def choose(device: str, precision: str, batch: int | None) -> Compute:
     if chosen.type == "mps" and not torch.backends.mps.is_available():
         raise OptionError(f"--device {device}", "there is no Apple GPU", "use auto or cpu")
     dtype = _best_dtype(chosen) if precision == "auto" else _DTYPES[precision]
-    return Compute(chosen, dtype, batch or _BATCHES[chosen.type])
+    return Compute(chosen, dtype, batch or _BATCHES[chosen.type], fused)
 
 
 def _best_device() -> str:

@@ -38,6 +38,7 @@ class MuseTalkOptions(EngineOptions):
         "auto", "auto, cpu, mps, cuda or cuda:N", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = _option("auto", "fp32, bf16 or fp16")
+    fused: bool = _option(False, "compile the networks: minutes at first, then faster on a GPU")
     encode: Literal["shown", "all"] = _option("shown", "frames whose latents are made beforehand")
     models: Path | None = _option(None, "a models/ folder in the reference's layout")
     unet: Path | None = _option(None, "the generator's file, instead of the version's own")

@@ -72,7 +72,7 @@ def studio_of(files: Files, options: MuseTalkOptions) -> Studio:
         OptionError: The device is not there.
         WeightsError: A file does not fit.
     """
-    compute = choose(options.device, options.precision, options.batch_size)
+    compute = choose(options.device, options.precision, options.batch_size, options.fused)
     studio = _LOADED.get((files, compute))
     if studio is None:
         studio = _LOADED[files, compute] = Studio(files, compute)
@@ -95,7 +95,9 @@ class Studio:
         vae = load_vae(files.vae, compute.dtype, compute.device)
         gc.collect()
         self.networks = Networks(unet, vae)
-        self.generator = Generator(self.networks, compute.device, compute.dtype, compute.batch)
+        self.generator = Generator(
+            self.networks, compute.device, compute.dtype, compute.batch, fused=compute.fused
+        )
         self.whisper = WhisperStates.load(files.whisper, compute.device)
         self.parser = FaceParser.load(files.parser, compute.device) if files.parser else None
 
