@@ -26,6 +26,7 @@ def test_keyframes_move_evenly_and_hold_at_both_ends(tmp_path):
     later = {"left_corner": [90, 170], "right_corner": [130, 170]}
     frames = [{"time": 1, **MOUTH}, {"time": 3, **later}]
     points = read_points(written(tmp_path, {"frames": frames}))
+    assert read_points(written(tmp_path, frames)).frames == points.frames
     assert points.at(0).left_corner == (80, 150)
     assert points.at(2).left_corner == (85, 160)
     assert points.at(9).right_corner == (130, 170)
@@ -35,7 +36,9 @@ def test_keyframes_move_evenly_and_hold_at_both_ends(tmp_path):
     ("content", "said"),
     [
         ("no json", "is no JSON"),
-        ("[1, 2]", "holds no object"),
+        ("3", "holds no object"),
+        ("[1, 2]", "valid dictionary"),
+        ("[]", "frames"),
         ({"left_corner": [1, 2]}, "right_corner"),
         ({**MOUTH, "nose": [1, 2]}, "nose"),
         ({**MOUTH, "chin": [1]}, "chin"),

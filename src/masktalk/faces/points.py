@@ -145,7 +145,7 @@ def read_points(path: str | os.PathLike[str]) -> Points:
     """Read rig points from a JSON file.
 
     One object with the fields of ``RigPoints`` for a picture or a video that does not
-    move; ``{"frames": [{"time": 0.0, ...}, ...]}`` for a video.
+    move; a list of them with ``time``, or ``{"frames": [...]}``, for a video.
 
     Raises:
         PointsError: The file is missing, is no JSON, or says something else.
@@ -155,7 +155,9 @@ def read_points(path: str | os.PathLike[str]) -> Points:
     except OSError as error:
         raise PointsError(path, f"cannot be read ({error.strerror})", "check the path") from error
     except (ValueError, RecursionError) as error:
-        raise PointsError(path, "is no JSON", "see the rig-points format in the docs") from error
+        raise PointsError(path, "is no JSON", "see rig points in docs/cli.md") from error
+    if isinstance(content, list):
+        content = {"frames": content}
     if not isinstance(content, dict):
         raise PointsError(path, "holds no object", 'write {"left_corner": [x, y], ...}')
     frames = content if "frames" in content else {"frames": [content]}
