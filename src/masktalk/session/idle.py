@@ -37,14 +37,17 @@ _SHUT_ALREADY = 0.08  # opening over width
 
 @dataclass(frozen=True, eq=False)
 class _Lid:
-    """One eye's lid, and the pixels it passes over.
+    """One eye's lid: skin from under the eye, with lashes at its edge, laid over it.
+
+    The skin above an eye is no source for a lid: drawn eyes are larger than a mesh says,
+    and what lies above may be a brow or a hood.
 
     Attributes:
         rows: Rows of the window in the frame.
         columns: Columns of the window in the frame.
         depth: (h, w) pixels below the lid's edge, along the face's own down.
         opening: (h, w) pixels from the upper to the lower lid there; 0 beside the eye.
-        reach: Pixels of skin above the lid that stretch.
+        eye: Pixels from corner to corner.
         down: (2,) the face's own down.
     """
 
@@ -52,27 +55,40 @@ class _Lid:
     columns: slice
     depth: FloatArray
     opening: FloatArray
-    reach: float
+    eye: float
     down: FloatArray
 
     def close(self, pixels: UInt8Array, amount: float) -> None:
         """Draw the lid over the eye, in place; 0 leaves it open, 1 shuts it."""
-        edge = self.opening * np.float32(amount * 0.92)
-        stretched = (self.depth + self.reach) * self.reach / (edge + self.reach) - self.reach
-        inside = (self.depth > -self.reach) & (self.depth < edge)
-        back = np.where(inside, stretched - self.depth, 0).astype(np.float32)
-        height, width = back.shape
+        edge = (self.opening + 0.05 * self.eye) * np.float32(amount)
+        window = pixels[self.rows, self.columns]
+        picture = np.ascontiguousarray(window[..., :3])
+        skin = self._skin(picture, edge)
+        beside = np.clip(self.opening / (0.10 * self.eye), 0, 1)
+        top = np.clip((self.depth + 0.17 * self.eye) / (0.10 * self.eye), 0, 1)
+        bottom = np.clip((edge - self.depth) / 1.5, 0, 1)
+        cover = (top * bottom * beside * min(2 * amount, 1.0))[..., None]
+        from_edge = (self.depth - edge) / (0.045 * self.eye)
+        lashes = (np.exp(-(from_edge**2)) * 0.55 * beside * min(2 * amount, 1.0))[..., None]
+        mixed = (picture * (1 - cover) + skin * cover) * (1 - lashes)
+        window[..., :3] = np.rint(mixed).astype(np.uint8)
+
+    def _skin(self, picture: UInt8Array, edge: FloatArray) -> FloatArray:
+        """(h, w, 3) what lies under the eye, brought to where the lid is."""
+        under = self.opening + 0.2 * self.eye + 0.25 * (edge - self.depth)
+        away = np.asarray(under - self.depth, np.float32)
+        height, width = away.shape
         columns, rows = np.meshgrid(
             np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
         )
-        window = pixels[self.rows, self.columns]
-        window[:] = cv2.remap(
-            window.copy(),
-            columns + back * self.down[0],
-            rows + back * self.down[1],
+        skin = cv2.remap(
+            picture,
+            columns + away * self.down[0],
+            rows + away * self.down[1],
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
+        return cv2.GaussianBlur(skin, (0, 0), max(0.04 * self.eye, 0.3)).astype(np.float32)
 
 
 class IdleMotion:
@@ -187,11 +203,10 @@ def _lid(
         return level.astype(np.float32)
 
     eye = float(np.ptp(upper @ across))
-    lash = 0.04 * eye  # the lid's edge is drawn, and must come along
-    edge = curve(upper) + lash
+    edge = curve(upper)
     outside = (side < (upper @ across).min()) | (side > (upper @ across).max())
     opening = np.where(outside, 0, np.maximum(curve(lower) - edge, 0)).astype(np.float32)
-    return _Lid(slice(y0, y1), slice(x0, x1), below - edge, opening, 0.3 * eye, down)
+    return _Lid(slice(y0, y1), slice(x0, x1), below - edge, opening, eye, down)
 
 
 def _window(weight: FloatArray) -> tuple[slice, slice]:

@@ -32,7 +32,7 @@ class SessionOptions:
     audio_rate: int = 48_000
     delay: float | None = None
     queue: float = 120.0
-    hold: float = 0.02
+    hold: float = 0.012
     fade: Fraction = Fraction(6, 100)
     idle: bool = True
 

@@ -212,9 +212,14 @@ async function openLive() {
   }
 }
 
+let seen = { frames: 0, at: 0 };
+
 function showLive(info) {
-  const dropped = info.dropped ? `, ${info.dropped} dropped` : "";
-  $("live-state").textContent = `${info.speaking ? "Speaking" : "Listening"} · ${Math.round(info.fps)} fps${dropped}`;
+  const at = performance.now();
+  const fps = ((info.frames - seen.frames) * 1000) / (at - seen.at);
+  seen = { frames: info.frames, at };
+  const shown = fps > 0 && fps < 1.2 * info.fps ? ` · ${Math.min(Math.round(fps), Math.round(info.fps))} fps` : "";
+  $("live-state").textContent = `${info.speaking ? "Speaking" : "Listening"}${shown}`;
   $("live-state").classList.toggle("speaking", info.speaking);
   $("stop").disabled = !info.speaking;
 }
