@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import IO
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def load_network(source: Path | IO[bytes]) -> Network:
                 )
                 for name in plan["delays"]
             }
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         raise WeightsError("speech network", f"not a network ({error})", "reinstall") from error
     return Network(layers, heads, dict(plan["delays"]), tuple(plan["classes"]))
 

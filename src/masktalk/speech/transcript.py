@@ -94,7 +94,7 @@ def _subtitles(text: str) -> tuple[Cue, ...]:
         for index, line in enumerate(lines):
             found = _TIMES.search(line)
             if found:
-                said = _MARKUP.sub(" ", " ".join(lines[index + 1 :])).strip()
+                said = " ".join(_MARKUP.sub(" ", " ".join(lines[index + 1 :])).split())
                 start, end = _seconds(found.groups()[:4]), _seconds(found.groups()[4:])
                 if said:
                     cues.append(Cue(said, start, end))

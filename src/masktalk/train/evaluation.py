@@ -10,10 +10,12 @@ from masktalk.speech.network import NetworkStage, load_network
 from masktalk.train.augment import NoiseBank, augment, levelled
 from masktalk.train.fit import read_corpus
 
-_STEPS = 3000
+_STEPS = 1500
 
 
-def evaluate(path: Path, corpus: Path, seed: int = 99) -> dict[str, dict[str, float]]:
+def evaluate(
+    path: Path, corpus: Path, seed: int = 99, noise: int = 40
+) -> dict[str, dict[str, float]]:
     """Share of steps whose phone class is right, and r of the gestures, a line a condition.
 
     Raises:
@@ -22,7 +24,7 @@ def evaluate(path: Path, corpus: Path, seed: int = 99) -> dict[str, dict[str, fl
     """
     network = load_network(path)
     random = np.random.default_rng(seed)
-    bank = NoiseBank.make(random)
+    bank = NoiseBank.make(random, noise)
     figures = {}
     for condition in ("clean", "spoilt"):
         right, correlations = [], []

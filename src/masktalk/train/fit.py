@@ -48,6 +48,8 @@ class FitOptions:
         width: Channels of every layer.
         start: A trained network of that width to go on from.
         rate: Highest learning rate.
+        steps: Stop after so many, whatever the time.
+        noise: Seconds of each noise to spoil the speech with.
     """
 
     corpus: Path
@@ -60,6 +62,8 @@ class FitOptions:
     width: int = 144
     start: Path | None = None
     rate: float = 2e-3
+    steps: int | None = None
+    noise: int = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +100,14 @@ def fit(options: FitOptions) -> Iterator[dict[str, float]]:
     torch.set_num_threads(options.threads)
     random = np.random.default_rng(options.seed)
     shards = read_corpus(options.corpus)
-    bank = NoiseBank.make(random)
+    bank = NoiseBank.make(random, options.noise)
     model = SpeechModel(_SIZES, width=options.width)
     if options.start is not None:
         model.resume(load_network(options.start), _batch(shards, bank, random, options)[0])
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=0.01)
     begin, step = time.monotonic(), 0
     sums: dict[str, float] = {}
-    while (elapsed := (time.monotonic() - begin) / 60) < options.minutes:
+    while (elapsed := (time.monotonic() - begin) / 60) < options.minutes and step != options.steps:
         share = elapsed / options.minutes
         for group in optimizer.param_groups:
             warm = min(1.0, (step + 1) / 100)
@@ -168,7 +172,7 @@ def _quiet_start(
     random: np.random.Generator,
 ) -> tuple[FloatArray, npt.NDArray[np.uint8]]:
     """The same with only a faint noise at the beginning: nobody knows yet how loud speech is."""
-    count = int(random.integers(20, 140))
+    count = int(random.integers(10, len(rows) // 2))
     noise = bank.rows[random.integers(len(bank.rows))]
     begin = int(random.integers(0, len(noise) - count))
     level = float(np.log(np.exp(rows).mean() + 1e-10)) - random.uniform(4.5, 10.5)

@@ -71,7 +71,7 @@ def _codes(subject: Subject) -> npt.NDArray[np.int64]:
     narrow = meant.width < REST_WIDTH - 0.03
     conditions = [
         still,
-        pressed | (meant.aperture < 0.012),
+        pressed | ((meant.aperture < 0.012) & ~narrow),
         tucked,
         (articulation.channel("tongueOut") > 0.12) & (meant.aperture > 0.03),
         narrow & (meant.aperture < 0.08),
