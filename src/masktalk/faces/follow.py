@@ -59,6 +59,10 @@ class MeshTracker:
     def mesh(self, frame: Frame) -> FloatArray | None:
         """(478, 3) in pixels, or None where no face is seen."""
         mesh = self._look(frame, self._window or _Window(0, 0, frame.width, frame.height))
+        if mesh is None and self._window is not None:
+            # A window that has moved makes the tracker lose its place: let it detect anew.
+            mesh = self._look(frame, self._window)
+            self._patience = 0 if mesh is None else self._patience
         if mesh is None:
             mesh = self._look_elsewhere(frame)
         elif self._window is not None and not self._window.has_room_around(mesh):
@@ -84,8 +88,7 @@ class MeshTracker:
             return None
         self._patience = _SEARCH_EVERY
         self._finder = self._finder or Finder(LocateOptions(locators=("mesh",)))
-        with quiet():
-            face = self._finder.locate(frame)
+        face = self._finder.locate(frame)
         self._window = None if face is None else _Window.around(face.mesh, frame)
         return None if self._window is None else self._look(frame, self._window)
 
