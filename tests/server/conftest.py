@@ -30,7 +30,7 @@ class RunningServer:
         command += ["--port", str(self.port), *self.flags]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
@@ -39,6 +39,8 @@ class RunningServer:
                     return self
             except httpx.TransportError:
                 time.sleep(0.1)
+        self.process.kill()
+        self.process.wait()
         raise AssertionError(f"the server did not start:\n{self.log.read_text()[-3000:]}")
 
     def stop(self, how: int = signal.SIGTERM) -> int:

@@ -3,7 +3,7 @@
 import time
 
 
-def follow(client, job, seconds=120):
+def follow(client, job, seconds=240):
     """The job when it has ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
