@@ -48,6 +48,14 @@ def test_a_region_equals_a_cut_of_the_whole(pixel_format, box):
 
 
 @settings(deadline=None, max_examples=60)
+@given(asked=st.lists(boxes, min_size=2, max_size=5))
+def test_regions_of_one_frame_do_not_disturb_one_another(asked):
+    frame, whole = stored_frame(), stored_frame().pixels
+    for left, top, right, bottom in asked:
+        assert np.array_equal(frame.region(left, top, right, bottom), whole[top:bottom, left:right])
+
+
+@settings(deadline=None, max_examples=60)
 @given(box=boxes, other=boxes)
 def test_edits_show_in_pixels_and_regions(box, other):
     frame: Frame = stored_frame()

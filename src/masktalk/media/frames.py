@@ -8,6 +8,7 @@ stored numbers. To everybody else these are frames like any other.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -23,6 +24,30 @@ from masktalk.media.planes import (
     paste_planes,
 )
 from masktalk.types import Frame, UInt8Array
+
+#: An engine, the paste and the writer ask for about the same rectangle, one after another.
+_AROUND = 16
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """RGB of a rectangle of a frame.
+
+    Attributes:
+        left: Column of its left edge in the frame.
+        top: Row of its top edge.
+        pixels: (h, w, 3|4) uint8, read-only.
+    """
+
+    left: int
+    top: int
+    pixels: UInt8Array
+
+    def holds(self, left: int, top: int, right: int, bottom: int) -> bool:
+        """Whether another rectangle lies inside."""
+        height, width = self.pixels.shape[:2]
+        across = self.left <= left and right <= self.left + width
+        return across and self.top <= top and bottom <= self.top + height
 
 
 class Stored:
@@ -45,6 +70,7 @@ class Stored:
         self.decoded = decoded
         self.to_rgb = to_rgb
         self._pixels = pixels
+        self._cut: _Cut | None = None
         if pixels is not None:
             pixels.flags.writeable = False
 
@@ -71,13 +97,23 @@ class Stored:
         """(bottom - top, right - left, 3|4) pixels of a rectangle; equal to a cut of ``pixels``."""
         if self._pixels is not None or not self._can_cut():
             return self.pixels[top:bottom, left:right]
+        if self._cut is None or not self._cut.holds(left, top, right, bottom):
+            self._cut = self._converted(left, top, right, bottom)
+        x, y = left - self._cut.left, top - self._cut.top
+        return self._cut.pixels[y : y + bottom - top, x : x + right - left]
+
+    def _converted(self, left: int, top: int, right: int, bottom: int) -> _Cut:
+        """RGB of a rectangle and of what whoever asks next is likely to want around it."""
         assert self.to_rgb is not None
         assert self.decoded is not None
         height, width = self.shape[:2]
+        left, top = max(left - _AROUND, 0), max(top - _AROUND, 0)
+        right, bottom = min(right + _AROUND, width), min(bottom + _AROUND, height)
         (x0, x1), (y0, y1) = around(left, right, width), around(top, bottom, height)
         planes = cut_planes(self.decoded, x0, y0, x1, y1)
-        cut = self.to_rgb.sized(x1 - x0, y1 - y0).of_bare(planes)
-        return cut[top - y0 : bottom - y0, left - x0 : right - x0]
+        pixels = self.to_rgb.sized(x1 - x0, y1 - y0).of_bare(planes)
+        pixels.flags.writeable = False
+        return _Cut(left, top, pixels[top - y0 : bottom - y0, left - x0 : right - x0])
 
     def fits(self, from_rgb: FromRgb) -> bool:
         """Whether the decoded planes are what ``from_rgb`` would make."""
