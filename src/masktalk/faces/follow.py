@@ -53,7 +53,7 @@ class MeshTracker:
             )
         self._talkative = True
         self._window: _Window | None = None
-        self._patience = 0
+        self._patience, self._wait = 0, _SEARCH_EVERY
         self._finder: Finder | None = None
 
     def mesh(self, frame: Frame) -> FloatArray | None:
@@ -76,7 +76,7 @@ class MeshTracker:
             found = self._mesh.process(np.ascontiguousarray(pixels)).multi_face_landmarks
         if not found:
             return None
-        self._talkative = False
+        self._talkative, self._wait = False, _SEARCH_EVERY
         points = np.array([(point.x, point.y, point.z) for point in found[0].landmark], np.float32)
         width, height = window.right - window.left, window.bottom - window.top
         mesh = points * np.array([width, height, width], np.float32)
@@ -86,7 +86,7 @@ class MeshTracker:
         self._patience -= 1
         if self._patience >= 0:
             return None
-        self._patience = _SEARCH_EVERY
+        self._patience, self._wait = self._wait, min(2 * self._wait, _SEARCH_AT_LEAST_EVERY)
         self._finder = self._finder or Finder(LocateOptions(locators=("mesh",)))
         face = self._finder.locate(frame)
         self._window = None if face is None else _Window.around(face.mesh, frame)
@@ -104,8 +104,8 @@ class MeshTracker:
         self.close()
 
 
-# Frames between two searches for a face that is not seen.
-_SEARCH_EVERY = 12
+# Frames between two searches for a face that is not seen: at first, and later on.
+_SEARCH_EVERY, _SEARCH_AT_LEAST_EVERY = 12, 100
 
 
 @dataclass(frozen=True)
