@@ -66,7 +66,7 @@ def cut(picture: UInt8Array, box: Box) -> UInt8Array:
 def jaw_kernel() -> UInt8Array:
     """(33, 33) what skin grows by in ``jaw`` mode: a cone that opens downwards, on a stem."""
     rows, columns = np.mgrid[0:33, 0:33]
-    return (np.abs(columns - 16) <= np.minimum(rows - 10, 10)).astype(np.uint8)
+    return np.asarray(np.abs(columns - 16) <= np.minimum(rows - 10, 10), np.uint8)
 
 
 def cheek_kernel() -> UInt8Array:
@@ -81,7 +81,7 @@ def speaking_region(labels: UInt8Array, options: MaskOptions) -> UInt8Array:
     else:
         parts = (SKIN, *_LIPS, NECK) if options.mode == "neck" else (SKIN, *_LIPS)
         region = np.isin(labels, parts)
-    return region.astype(np.uint8) * 255
+    return np.where(region, np.uint8(255), np.uint8(0))
 
 
 def _jaw(labels: UInt8Array, options: MaskOptions) -> UInt8Array:

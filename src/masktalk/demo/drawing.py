@@ -49,7 +49,7 @@ class Canvas:
         curve = _smooth(points, closed=False)
         mask = self._blank()
         cv2.polylines(
-            mask, [_fixed(curve)], False, 255, round(width * _SCALE), cv2.LINE_AA, shift=4
+            mask, [_fixed(curve)], False, (255,), round(width * _SCALE), cv2.LINE_AA, shift=4
         )
         self._lay(mask, colour, soft)
 
@@ -74,7 +74,7 @@ class Canvas:
 
     def _filled(self, curve: npt.NDArray[np.float64]) -> UInt8Array:
         mask = self._blank()
-        cv2.fillPoly(mask, [_fixed(curve)], 255, cv2.LINE_AA, shift=4)
+        cv2.fillPoly(mask, [_fixed(curve)], (255,), cv2.LINE_AA, shift=4)
         return mask
 
     def _oval(self, centre: Point, radii: Point, tilt: float) -> UInt8Array:
@@ -135,4 +135,4 @@ def _blurred(weight: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.fl
 
 
 def _fixed(curve: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    return np.round(curve * _SCALE * 16).astype(np.int32)
+    return np.asarray(np.round(curve * _SCALE * 16), np.int32)
