@@ -15,6 +15,9 @@ FLOOR = np.float32(-14.0)
 _DECAY = 0.5 / STEP_RATE
 _RISE = 0.3 / STEP_RATE
 _STAND_OUT, _FAR_BELOW = 0.3, 6.0
+#: The first sound must stand out this far: before it, nobody knows
+#: what the background is. The demand falls away within 1.5 s.
+_FIRST, _FIRST_FALL = 2.0, 1.2 / STEP_RATE
 _PAST, _FUTURE = 2, 3
 _NOTHING = np.zeros((0, 1), np.float32)
 #: Mean log mel power of speech whose loudest steps are about -35 dB under full scale.
@@ -42,13 +45,15 @@ class Leveller:
     2 dB a second. It starts where soft speech peaks, so that the noise before the first
     word does not count as speech, and any speech louder than that sets it itself: gain
     changes nothing. The background is the lowest that the sound has been, rising by 1.3 dB
-    a second.
+    a second; nothing is present until a first sound stands out of it clearly.
     """
 
     def __init__(self) -> None:
         self._window = Window(_PAST, _FUTURE)
         self._peak = SOFT_SPEECH
         self._background = np.inf
+        self._heard = False
+        self._steps = 0
 
     @property
     def delay(self) -> int:
@@ -68,7 +73,12 @@ class Leveller:
         powers = np.log(np.exp(windows).mean(axis=(1, 2)))
         backgrounds = lowest(powers, self._background, _RISE)
         self._peak, self._background = float(peaks[-1]), float(backgrounds[-1])
-        present = (powers > backgrounds + _STAND_OUT) & (energies > peaks - _FAR_BELOW)
+        steps = np.arange(self._steps, self._steps + len(windows))
+        self._steps += len(windows)
+        first = backgrounds + np.maximum(_FIRST - _FIRST_FALL * steps, _STAND_OUT)
+        heard = np.maximum.accumulate(np.append(self._heard, powers > first))[1:]
+        self._heard = bool(heard[-1])
+        present = heard & (powers > backgrounds + _STAND_OUT) & (energies > peaks - _FAR_BELOW)
         rows = np.maximum(windows[:, _PAST] - peaks[:, None], FLOOR).astype(np.float32)
         return Levelled(rows, present[:, None].astype(np.float32))
 
