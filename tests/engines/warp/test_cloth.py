@@ -76,4 +76,4 @@ def test_cloth_shades_with_the_movement(avatar):
     x, y = mesh_of()[152, :2].astype(int)
     before = avatar.pictures[0][y - 35 : y - 5, x - 20 : x + 20].mean()
     after = laid_over(avatar.pictures[0], talker_of(avatar).patch(0, MOUTHS["wide"]))
-    assert abs(after[y - 20 : y + 10, x - 20 : x + 20].mean() - before) > 1.0
+    assert abs(after[y - 20 : y + 10, x - 20 : x + 20].mean() - before) > 0.3

@@ -23,7 +23,7 @@ from masktalk.types import Face, FloatArray
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 5
+_VERSION = 6
 _NAME = "warp.npz"
 _MOST_FACES = 400  # looked at to learn a video's resting mouth
 _MOST_DONORS = 12  # frames looked at for teeth

@@ -16,9 +16,9 @@ from masktalk.engines.warp.shape import CHIN_DROP, Channels
 from masktalk.engines.warp.topology import CHIN, CORNERS, NOSE_BASE
 from masktalk.types import FloatArray, Frame, Patch, UInt8Array
 
-_SHADE = 0.9
-_SHADE_LIMIT = 0.22
-_SHEEN = 36
+_SHADE = 0.3
+_SHADE_LIMIT = 0.10
+_SHEEN = 10
 
 
 @dataclass(frozen=True, eq=False)

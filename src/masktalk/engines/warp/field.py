@@ -23,7 +23,7 @@ from masktalk.types import FloatArray, UInt8Array
 DENSITY = 26
 _SOFTNESS = 0.05  # e, in eye distances
 _RELAX = 0.0005  # how far the field may miss a point, for points that nearly coincide
-_STEPS = 5  # of the fixed point
+_STEPS = 4  # of the fixed point
 
 
 @dataclass(frozen=True, eq=False)

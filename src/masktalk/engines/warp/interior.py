@@ -221,7 +221,7 @@ def _occlusion(opening: FloatArray, unit: float, plates: Plates, light: float) -
     """
     sigma = max(0.035 * unit, 0.8)
     around = cv2.GaussianBlur(opening, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    reaching = (0.42 + 0.58 * np.clip(around * 1.15, 0, 1)) * light
+    reaching = (0.36 + 0.64 * np.clip(around * 1.15, 0, 1)) * light
     lost = (1 - reaching)[..., None] * np.float32(plates.shade)
     return np.asarray(1 - lost * plates.tint, np.float32)
 
