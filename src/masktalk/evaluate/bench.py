@@ -166,6 +166,7 @@ def _transcode(source: Path, output: Path, seconds: int) -> None:
         configure(context, encoder, settings.quality, float(SIZE[0] * SIZE[1] * RATE))
         for index, frame in enumerate(islice(reader.decode(video=0), int(seconds * RATE))):
             frame.pts, frame.time_base = index, 1 / RATE
+            frame.pict_type = 0  # the source's frame types are not the encoder's business
             sink.mux(stream.encode(frame))
         sink.mux(stream.encode(None))
 

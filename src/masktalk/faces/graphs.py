@@ -3,6 +3,9 @@
 The ready-made solutions decide alone where to look and remember the last picture. Here
 the same subgraphs run on crops that the caller chooses, and every answer comes with its
 score, so retries and tracking are ours.
+
+MediaPipe takes a second to import; it is imported when the first graph is built, so that
+who only opens a prepared avatar never waits for it.
 """
 
 from __future__ import annotations
@@ -12,10 +15,6 @@ from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
-from google.protobuf import text_format
-from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
-from mediapipe.framework.formats.rect_pb2 import NormalizedRect
-from mediapipe.python.solution_base import PacketDataType, SolutionBase
 from typing_extensions import Self
 
 from masktalk.faces.quiet import quiet
@@ -50,7 +49,7 @@ node {{
 class Graph:
     """One MediaPipe graph; close it, or use it as a context manager."""
 
-    def __init__(self, solution: SolutionBase, first: dict[str, Any]) -> None:
+    def __init__(self, solution: Any, first: dict[str, Any]) -> None:
         self._solution = solution
         solution.process(first)
 
@@ -76,6 +75,11 @@ class MeshGraph(Graph):
     _SCORE = "facelandmarkcpu__face_presence_score"
 
     def __init__(self) -> None:
+        from google.protobuf import text_format
+        from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
+        from mediapipe.framework.formats.rect_pb2 import NormalizedRect
+        from mediapipe.python.solution_base import PacketDataType, SolutionBase
+
         self._whole = NormalizedRect(x_center=0.5, y_center=0.5, width=1, height=1)
         blank = np.zeros((MESH_SIDE, MESH_SIDE, 3), np.uint8)
         with quiet():
@@ -118,6 +122,10 @@ class DetectorGraph(Graph):
     """MediaPipe's face detector; ``Full`` sees smaller faces, ``Short`` larger ones."""
 
     def __init__(self, kind: Literal["Short", "Full"], threshold: float) -> None:
+        from google.protobuf import text_format
+        from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
+        from mediapipe.python.solution_base import SolutionBase
+
         name = f"facedetection{kind.lower()}range"
         node = f"{name}cpu__{name}__facedetection__TensorsToDetectionsCalculator"
         with quiet():
@@ -149,6 +157,8 @@ class PoseGraph(Graph):
     """BlazePose's 33 body points; the first eleven are eyes, ears, nose and mouth corners."""
 
     def __init__(self, threshold: float) -> None:
+        from mediapipe.python.solution_base import SolutionBase
+
         with quiet():
             solution = SolutionBase(
                 binary_graph_path="mediapipe/modules/pose_landmark/pose_landmark_cpu.binarypb",
