@@ -32,17 +32,29 @@ def corpus(
 def fit(
     out: Annotated[Path, typer.Argument(help="The network to write.")],
     corpus: Annotated[Path, typer.Option(help="Folder made by `corpus`.")] = _DEFAULT,
-    minutes: Annotated[float, typer.Option(help="Time to train for.")] = 100.0,
+    minutes: Annotated[float, typer.Option(help="Longest time to train for.")] = 100.0,
+    steps: Annotated[int | None, typer.Option(help="Stop after so many.")] = None,
     threads: int = 2,
     seed: int = 1,
     start: Annotated[Path | None, typer.Option(help="A network to go on from.")] = None,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    width: Annotated[int, typer.Option(help="Channels of every layer.")] = 176,
 ) -> None:
     """Train on the corpus, on CPU."""
     from masktalk.train.fit import FitOptions
     from masktalk.train.fit import fit as train
 
-    options = FitOptions(corpus, out, minutes, seed, threads=threads, start=start, rate=rate)
+    options = FitOptions(
+        corpus,
+        out,
+        minutes,
+        seed,
+        threads=threads,
+        start=start,
+        rate=rate,
+        steps=steps,
+        width=width,
+    )
     for figures in train(options):
         line = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
         sys.stdout.write(line + "\n")

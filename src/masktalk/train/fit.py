@@ -40,7 +40,7 @@ class FitOptions:
     Attributes:
         corpus: Folder of shards.
         out: Where the network goes.
-        minutes: Time to train for; the rate schedule follows it.
+        minutes: Longest time to train for.
         seed: Of weights, order and augmentation.
         length: Steps of one example.
         batch: Examples at a time.
@@ -48,7 +48,8 @@ class FitOptions:
         width: Channels of every layer.
         start: A trained network of that width to go on from.
         rate: Highest learning rate.
-        steps: Stop after so many, whatever the time.
+        steps: Stop after so many; a run that ends by them, and not by the clock, can be
+            made again. The rate falls to nothing towards whichever end is nearer.
         noise: Seconds of each noise to spoil the speech with.
     """
 
@@ -59,7 +60,7 @@ class FitOptions:
     length: int = 256
     batch: int = 32
     threads: int = 1
-    width: int = 144
+    width: int = 176
     start: Path | None = None
     rate: float = 2e-3
     steps: int | None = None
@@ -108,7 +109,7 @@ def fit(options: FitOptions) -> Iterator[dict[str, float]]:
     begin, step = time.monotonic(), 0
     sums: dict[str, float] = {}
     while (elapsed := (time.monotonic() - begin) / 60) < options.minutes and step != options.steps:
-        share = elapsed / options.minutes
+        share = max(elapsed / options.minutes, step / options.steps if options.steps else 0.0)
         for group in optimizer.param_groups:
             warm = min(1.0, (step + 1) / 100)
             group["lr"] = options.rate * warm * 0.5 * (1 + np.cos(np.pi * share)) + 1e-5
