@@ -13,6 +13,7 @@ from masktalk.errors import OptionError
 
 if TYPE_CHECKING:
     from masktalk.driver import DriverOptions
+    from masktalk.engines import Articulator
     from masktalk.faces import FaceChoice
     from masktalk.preparation import PrepareOptions
     from masktalk.rendering import RenderOptions
@@ -177,6 +178,43 @@ class DriverFlags:
         from masktalk.driver import DriverOptions
 
         return DriverOptions(video=self.driver, engine=self.driver_engine, face=self.driver_face)
+
+
+@dataclass(frozen=True)
+class TextFlags:
+    """What is said, when it is known."""
+
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="What is said, or a .txt, .srt, .vtt or .TextGrid with it; one of the last "
+            "three with the speech's own name is found by itself.",
+            rich_help_panel=_AVATAR,
+        ),
+    ] = None
+    language: Annotated[
+        str, typer.Option(help="Of the text, as espeak-ng calls it.", rich_help_panel=_AVATAR)
+    ] = "en-us"
+
+    def articulator(self, speech: Path, engine: str) -> Articulator | None:
+        """What moves the mouth by the text, or None when no text is known.
+
+        Raises:
+            OptionError: A text is given to an engine that listens to the sound alone.
+        """
+        from masktalk.engines import engine_class
+        from masktalk.media import read_audio
+        from masktalk.speech.known import articulate_known, transcript_for
+        from masktalk.speech.playback import Playback
+
+        if not engine_class(engine).capabilities.articulated:
+            if self.text is not None:
+                raise OptionError("--text", f"does not apply to engine {engine!r}")
+            return None
+        transcript = transcript_for(speech, self.text)
+        if transcript is None:
+            return None
+        return Playback(articulate_known(read_audio(speech), transcript, self.language))
 
 
 @dataclass(frozen=True)

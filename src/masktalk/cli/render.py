@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from masktalk.cli.console import progress_bar, report
-from masktalk.cli.flags import AvatarFlags, DriverFlags, EngineFlags, VideoFlags
+from masktalk.cli.flags import AvatarFlags, DriverFlags, EngineFlags, TextFlags, VideoFlags
 from masktalk.cli.records import takes_records
 from masktalk.errors import OptionError
 
@@ -32,6 +32,7 @@ def render(
     ],
     look: AvatarFlags,
     engine: EngineFlags,
+    text: TextFlags,
     driver: DriverFlags,
     video: VideoFlags,
 ) -> None:
@@ -51,11 +52,13 @@ def render(
     make_engine(options.engine, dict(options.engine_options))
     check_output(output, options.overwrite)
     audio_duration(speech)
+    known = text.articulator(speech, options.engine)
     with (
         progress_bar() as progress,
         prepare(avatar, options=look.options(), progress=progress) as prepared,
     ):
-        options = replace(options, articulator=make_driver(borrowed, prepared, options.engine))
+        lent_mouth = make_driver(borrowed, prepared, options.engine)
+        options = replace(options, articulator=lent_mouth or known)
         made = render_video(prepared, speech, output, options, progress)
     seconds = float(made.frames / made.rate)
     report(
