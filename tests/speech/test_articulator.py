@@ -58,6 +58,16 @@ def test_nothing_waits_longer_than_the_lookahead(spoken: Audio) -> None:
     assert given.end + Fraction(1, 100) > 1 - articulator.lookahead
 
 
+@pytest.mark.parametrize("size", [160, 320, 441, 960])
+def test_small_blocks_wait_no_longer_either(spoken: Audio, size: int) -> None:
+    articulator = make_articulator()
+    given = Fraction(0)
+    for start in range(0, RATE, size):
+        end = start + size
+        given = articulator.push(Audio(spoken.samples[start:end], RATE)).end
+        assert given + Fraction(1, 100) > Fraction(end, RATE) - articulator.lookahead
+
+
 def test_the_future_beyond_the_lookahead_changes_nothing(spoken: Audio) -> None:
     articulator = make_articulator()
     given = articulator.push(Audio(spoken.samples[:RATE], RATE))

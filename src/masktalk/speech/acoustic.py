@@ -35,16 +35,12 @@ class AcousticModel:
 
     Attributes:
         phones: Names of the P phones.
-        quadratic: (3, 13, P * G) factors of x^2.
-        linear: (3, 13, P * G) factors of x.
-        constant: (3, P * G).
+        factors: (3, 27, P * G) of x^2, of x and of 1.
         weights: (3, P, G, S) mixture weights of the S states of each phone.
     """
 
     phones: tuple[str, ...]
-    quadratic: FloatArray
-    linear: FloatArray
-    constant: FloatArray
+    factors: FloatArray
     weights: FloatArray
 
     def posteriors(self, features: FloatArray) -> FloatArray:
@@ -53,9 +49,9 @@ class AcousticModel:
         scores = np.zeros((phones, len(features), states), np.float32)
         for stream in range(3):
             x = features[:, stream]
-            density = x * x @ self.quadratic[stream] + x @ self.linear[stream]
-            density += self.constant[stream]
-            density = density.reshape(len(x), phones, gaussians).transpose(1, 0, 2)
+            terms = np.concatenate([x * x, x, np.ones_like(x[:, :1])], axis=1)
+            density = (terms @ self.factors[stream]).reshape(len(x), phones, gaussians)
+            density = density.transpose(1, 0, 2)
             top = density.max(axis=2, keepdims=True)
             mixed = np.exp(density - top) @ self.weights[stream]
             scores += np.log(np.maximum(mixed, 1e-30)) + top
@@ -77,15 +73,12 @@ def load_acoustic_model() -> AcousticModel:
         weights = np.exp(-packed["weights"].astype(np.float32) * np.float32(0.10239))
     inverse = 0.5 / variance
     constant = -(mean**2 * inverse).sum(-1) - 0.5 * np.log(variance).sum(-1)
-
-    def flat(values: FloatArray) -> FloatArray:
-        return np.ascontiguousarray(values.transpose(1, 3, 0, 2).reshape(3, _CEPSTRA, -1))
-
+    # (P, 3, G, 27) with the Gaussians of all phones brought together.
+    factors = np.concatenate([-inverse, 2 * mean * inverse, constant[..., None]], axis=-1)
+    factors = factors.transpose(1, 3, 0, 2).reshape(3, 2 * _CEPSTRA + 1, -1)
     return AcousticModel(
         phones=names,
-        quadratic=flat(-inverse),
-        linear=flat(2 * mean * inverse),
-        constant=np.ascontiguousarray(constant.transpose(1, 0, 2).reshape(3, -1)),
+        factors=np.ascontiguousarray(factors),
         weights=weights,
     )
 

@@ -38,13 +38,12 @@ class Gate:
         return self._run(self._window.flush())
 
     def _run(self, windows: FloatArray) -> FloatArray:
-        gates = np.empty((len(windows), 1), np.float32)
-        for index, window in enumerate(windows[:, :, 0]):
-            if self._open:
-                self._open = bool(window.max() >= _OFF)
-            else:
-                self._open = bool(window[_PAST : _PAST + _BEFORE + 1].max() >= _ON)
+        keeps = windows.max(axis=(1, 2)) >= _OFF
+        opens = windows[:, _PAST : _PAST + _BEFORE + 1].max(axis=(1, 2)) >= _ON
+        ramps = np.empty((len(windows), 1), np.float32)
+        for index, (keep, start) in enumerate(zip(keeps.tolist(), opens.tolist(), strict=True)):
+            self._open = keep if self._open else start
             step = 1 / _BEFORE if self._open else -1 / _RELEASE
             self._ramp = min(max(self._ramp + step, 0.0), 1.0)
-            gates[index] = 0.5 - 0.5 * np.cos(np.pi * self._ramp)
-        return gates
+            ramps[index] = self._ramp
+        return np.asarray(0.5 - 0.5 * np.cos(np.pi * ramps), np.float32)

@@ -27,6 +27,8 @@ from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 
 #: Added to mel power before the logarithm: far below the noise of 16-bit sound.
 _TINY = np.float32(1e-10)
+#: Steps heard at a time: with blocks of 20 ms, every other block is worked on.
+_TOGETHER = 3
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Listener:
     def __init__(self, trained: network.Network | None = None) -> None:
         model = acoustic.load_acoustic_model()
         self._network = trained or network.shipped_network()
-        self._intake, self._spectrum = Intake(), Spectrum()
+        self._intake, self._spectrum = Intake(), Spectrum(_TOGETHER)
         self._coarse, self._fine = Leveller(), Leveller()
         self._phones = acoustic.PhoneStage(model)
         self._shapes = ShapeStage(load_phone_shapes(model.phones))
@@ -70,7 +72,8 @@ class Listener:
         delays = self._network.delays
         shapes = self._phones.delay + self._shapes.delay
         steps = max(shapes, delays["gestures"], delays["voice"] + self._gate.delay)
-        return Fraction(self._coarse.delay + steps, STEP_RATE) + Fraction(HALF, SPEECH_RATE)
+        steps += self._coarse.delay + _TOGETHER - 1
+        return Fraction(steps, STEP_RATE) + Fraction(HALF, SPEECH_RATE)
 
     def push(self, audio: Audio) -> dict[str, FloatArray]:
         """Rows that have become certain."""

@@ -28,7 +28,10 @@ _STRETCH, _SMILE, _PUCKER, _FUNNEL = 0.10, 0.08, 0.16, 0.10
 # Pressed lips: mouthPress at closure 1, and how far the jaw stays open behind them.
 _PRESS, _BEHIND = 0.45, 0.08
 _MAX_APERTURE = 0.34
-_COLUMN = {name: index for index, name in enumerate(CHANNELS)}
+#: Where a channel is; both sides of one that has sides.
+_COLUMNS: dict[str, list[int]] = {}
+for _index, _name in enumerate(CHANNELS):
+    _COLUMNS.setdefault(_name.removesuffix("Left").removesuffix("Right"), []).append(_index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,7 @@ class Measures:
 
 def channels_of(gestures: FloatArray) -> FloatArray:
     """(N, len(CHANNELS)) channels in 0..1 for (N, len(GESTURES)) gestures."""
-    closure, teeth, tongue = (np.clip(gestures[:, k], 0, 1) for k in (2, 3, 4))
+    closure, teeth, tongue = np.clip(gestures[:, 2:], 0, 1).T
     aperture = np.clip(gestures[:, 0], 0, _MAX_APERTURE)
     wider = gestures[:, 1] - REST_WIDTH
     opening = aperture / 0.4
@@ -76,18 +79,16 @@ def channels_of(gestures: FloatArray) -> FloatArray:
     }
     rows = np.zeros((len(gestures), len(CHANNELS)), np.float32)
     for name, value in values.items():
-        for side in ("", "Left", "Right"):
-            if name + side in _COLUMN:
-                rows[:, _COLUMN[name + side]] = np.clip(value, 0, 1)
-    return rows
+        for column in _COLUMNS[name]:
+            rows[:, column] = value
+    return np.clip(rows, 0, 1, out=rows)
 
 
 def measures(articulation: Articulation) -> Measures:
     """What the channels mean for an average face, step by step."""
 
     def mean(name: str) -> FloatArray:
-        sides = [_COLUMN[name + side] for side in ("", "Left", "Right") if name + side in _COLUMN]
-        averaged: FloatArray = articulation.values[:, sides].mean(axis=1)
+        averaged: FloatArray = articulation.values[:, _COLUMNS[name]].mean(axis=1)
         return averaged
 
     gap = np.maximum(mean("jawOpen") - mean("mouthClose"), 0)

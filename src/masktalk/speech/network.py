@@ -152,9 +152,7 @@ class NetworkStage:
         reach = (layer.taps - 1) * layer.dilation
         whole = np.concatenate([self._past[index], x])
         self._past[index] = whole[len(whole) - reach :]
-        taps = [
-            whole[tap * layer.dilation : tap * layer.dilation + len(x)] for tap in range(layer.taps)
-        ]
+        taps = [whole[offset : offset + len(x)] for offset in range(0, reach + 1, layer.dilation)]
         y = np.concatenate(taps, axis=1) @ layer.weight
         y += layer.bias
         np.maximum(y, 0, out=y)

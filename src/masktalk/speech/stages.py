@@ -31,6 +31,7 @@ class Window:
 
     def __init__(self, past: int, future: int) -> None:
         self._past, self._future = past, future
+        self._reach = np.arange(past + 1 + future)
         self._rows: FloatArray | None = None
 
     @property
@@ -54,12 +55,10 @@ class Window:
 
     def _take(self) -> FloatArray:
         assert self._rows is not None
-        size = self._past + 1 + self._future
-        count = len(self._rows) - size + 1
+        count = len(self._rows) - self._past - self._future
         if count <= 0:
             return self._empty(self._rows.shape[1])
-        views = np.lib.stride_tricks.sliding_window_view(self._rows, size, axis=0)
-        taken = np.ascontiguousarray(views[:count].transpose(0, 2, 1))
+        taken = self._rows[np.arange(count)[:, None] + self._reach]
         self._rows = self._rows[count:]
         return taken
 
