@@ -33,8 +33,8 @@ def no_libx264(monkeypatch):
     """A machine whose FFmpeg lacks NVENC and libx264."""
     really = encoders.refusal
 
-    def refusal(name):
-        return "not built in" if name in ("h264_nvenc", "libx264") else really(name)
+    def refusal(name, *size):
+        return "not built in" if name in ("h264_nvenc", "libx264") else really(name, *size)
 
     monkeypatch.setattr(encoders, "refusal", refusal)
 

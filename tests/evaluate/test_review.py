@@ -19,7 +19,7 @@ from masktalk.evaluate.tracking import MouthTrack
 from masktalk.faces.canonical import canonical_face
 from masktalk.faces.measures import MouthMeasures
 from masktalk.preparation import prepare
-from masktalk.rendering import render
+from masktalk.rendering import RenderOptions, render
 
 SECONDS = 8
 MESH = (canonical_face().mesh * 80 + [160, 160, 0]).astype(np.float32)
@@ -145,7 +145,9 @@ def spoken(material, tmp_path_factory):
     """The demo's portrait saying two seconds."""
     folder = tmp_path_factory.mktemp("spoken")
     with prepare(material / "portrait.jpg", folder / "avatar") as avatar:
-        return render(avatar, material / "speech.wav", folder / "spoken.mp4").path
+        # The head stays still, so that what is outside the mouth can be judged.
+        still = RenderOptions(engine_options={"head_motion": "off"})
+        return render(avatar, material / "speech.wav", folder / "spoken.mp4", still).path
 
 
 def test_a_page_and_a_sheet_stand_alone(spoken, material, tmp_path):

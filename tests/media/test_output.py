@@ -146,11 +146,14 @@ def test_a_full_disk_leaves_nothing(tmp_path, suffix):
 
 
 WRITE_FOR_EVER = """
+    import signal
     import sys
     from fractions import Fraction
     import numpy as np
     from masktalk.media import Writer, WriterOptions
     from masktalk.types import Frame
+    # A suite that runs in the background hands down an ignored interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Writer(sys.argv[1], WriterOptions(64, 64, Fraction(25), preset="ultrafast")) as writer:
         while True:
             writer.write(Frame(np.zeros((64, 64, 3), np.uint8)))

@@ -179,7 +179,7 @@ def test_a_face_nobody_finds_gets_its_rig_by_hand(page, tmp_path):
     page.shot("8-by-hand")
     for _ in range(3):
         page.locator("#rig .point[aria-label^='Upper lip']").press("ArrowUp")
-    page.check("input[name=mouth][value=cloth]", force=True)
+    page.click("label:has(input[name=mouth][value=cloth])")
     page.click("#use-rig")
     page.wait_for_selector("#wake:not([hidden])")
     page.click("#tab-rig")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from masktalk.rendering import RenderOptions
 
 _AVATAR, _OUTPUT, _ENGINE = "The avatar", "The result", "The engine"
+_WARP = "Engine warp"
 _MUSETALK = "Engine musetalk"
 _DRIVER = "A borrowed mouth"
 
@@ -107,6 +108,10 @@ class AvatarFlags:
         )
 
 
+def _warp(help_text: str) -> Any:
+    return typer.Option(help=help_text, rich_help_panel=_WARP)
+
+
 def _musetalk(text: str) -> Any:
     return typer.Option(help=text, rich_help_panel=_MUSETALK)
 
@@ -119,6 +124,16 @@ class EngineFlags:
         str,
         typer.Option(help="warp needs nothing; see `masktalk engines`.", rich_help_panel=_ENGINE),
     ] = "warp"
+    amplitude: Annotated[
+        float | None, _warp("How large the mouth's movements are, 0 to 2 [1].")
+    ] = None
+    cloth_strength: Annotated[
+        float | None, _warp("How far cloth over a mouth moves, 0 to 3 [1.6].")
+    ] = None
+    head_motion: Annotated[
+        str | None, _warp("Head and brows with the voice's stress: auto (pictures), on, off.")
+    ] = None
+    head_strength: Annotated[float | None, _warp("How far the head moves, 0 to 3 [1].")] = None
     models: Annotated[Path | None, _musetalk("A models/ folder in MuseTalk's own layout.")] = None
     version: Annotated[str | None, _musetalk("v15 or v1.")] = None
     crop: Annotated[
