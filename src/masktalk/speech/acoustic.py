@@ -47,14 +47,16 @@ class AcousticModel:
         """(N, P) posteriors of (N, 3, 13) features."""
         _, phones, gaussians, states = self.weights.shape
         scores = np.zeros((phones, len(features), states), np.float32)
+        ones = np.ones_like(features[:, :, :1])
+        terms = np.concatenate([features**2, features, ones], axis=2)
         for stream in range(3):
-            x = features[:, stream]
-            terms = np.concatenate([x * x, x, np.ones_like(x[:, :1])], axis=1)
-            density = (terms @ self.factors[stream]).reshape(len(x), phones, gaussians)
+            density = (terms[:, stream] @ self.factors[stream]).reshape(-1, phones, gaussians)
             density = density.transpose(1, 0, 2)
             top = density.max(axis=2, keepdims=True)
-            mixed = np.exp(density - top) @ self.weights[stream]
-            scores += np.log(np.maximum(mixed, 1e-30)) + top
+            density -= top
+            mixed = np.exp(density, out=density) @ self.weights[stream]
+            scores += np.log(np.maximum(mixed, 1e-30, out=mixed), out=mixed)
+            scores += top
         scaled = scores.max(axis=2).T * _SCALE
         scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), np.float32)
