@@ -201,7 +201,7 @@ class Face:
     def mouth(self) -> FloatArray:
         """(2,) middle of both corners, inner upper lip and inner lower lip."""
         four = self.mesh[[_LEFT_CORNER, _RIGHT_CORNER, _UPPER_INNER, _LOWER_INNER], :2]
-        return four.mean(axis=0).astype(np.float32)
+        return np.asarray(four.mean(axis=0), np.float32)
 
     @property
     def chin(self) -> FloatArray:
