@@ -35,7 +35,7 @@ class AcousticModel:
 
     Attributes:
         phones: Names of the P phones.
-        factors: (3, 27, P * G) of x^2, of x and of 1.
+        factors: (3, P, 27, G) of x^2, of x and of 1.
         weights: (3, P, G, S) mixture weights of the S states of each phone.
     """
 
@@ -45,13 +45,12 @@ class AcousticModel:
 
     def posteriors(self, features: FloatArray) -> FloatArray:
         """(N, P) posteriors of (N, 3, 13) features."""
-        _, phones, gaussians, states = self.weights.shape
+        _, phones, _, states = self.weights.shape
         scores = np.zeros((phones, len(features), states), np.float32)
         ones = np.ones_like(features[:, :, :1])
         terms = np.concatenate([features**2, features, ones], axis=2)
         for stream in range(3):
-            density = (terms[:, stream] @ self.factors[stream]).reshape(-1, phones, gaussians)
-            density = density.transpose(1, 0, 2)
+            density = terms[:, stream] @ self.factors[stream]
             top = density.max(axis=2, keepdims=True)
             density -= top
             mixed = np.exp(density, out=density) @ self.weights[stream]
@@ -75,12 +74,10 @@ def load_acoustic_model() -> AcousticModel:
         weights = np.exp(-packed["weights"].astype(np.float32) * np.float32(0.10239))
     inverse = 0.5 / variance
     constant = -(mean**2 * inverse).sum(-1) - 0.5 * np.log(variance).sum(-1)
-    # (P, 3, G, 27) with the Gaussians of all phones brought together.
     factors = np.concatenate([-inverse, 2 * mean * inverse, constant[..., None]], axis=-1)
-    factors = factors.transpose(1, 3, 0, 2).reshape(3, 2 * _CEPSTRA + 1, -1)
     return AcousticModel(
         phones=names,
-        factors=np.ascontiguousarray(factors),
+        factors=np.ascontiguousarray(factors.transpose(1, 0, 3, 2)),
         weights=weights,
     )
 
