@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -69,8 +71,14 @@ class WriterOptions:
         return Quality(self.crf, self.preset)
 
 
+#: Frames that may wait for the encoder while the next one is made.
+_AHEAD = 3
+
+
 class Writer:
     """Frames in, a video file out; a context manager.
+
+    Encoding goes on in a thread of its own while the caller makes the next frame.
 
     The file appears under its name when the block ends without an error; after an error,
     nothing is left. Sound is written along with the frames and ends with them, to within
@@ -99,6 +107,7 @@ class Writer:
         self.encoder: Encoder = _encoder_for(self.path, options)
         self._frames = 0
         self._base: tuple[Stored, av.VideoFrame] | None = None
+        self._encoding: deque[Future[None]] = deque()
 
     def __enter__(self) -> Writer:
         with ExitStack() as stack:
@@ -109,6 +118,8 @@ class Writer:
                 self._open(stack, sound)
             except av.FFmpegError as error:
                 raise _failed(self.path, error) from error
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="masktalk-writer")
+            stack.callback(self._worker.shutdown, cancel_futures=True)
             self._stack = stack.pop_all()
         return self
 
@@ -127,13 +138,22 @@ class Writer:
         picture = self._picture(frame)
         picture.pts = self._frames
         picture.time_base = 1 / options.rate
-        try:
-            self._container.mux(self._video.encode(picture))
-            self._frames += 1
-            if self._sound is not None:
-                self._sound.write_until(self._frames / options.rate)
-        except av.FFmpegError as error:
-            raise _failed(self.path, error) from error
+        self._frames += 1
+        self._wait_until(_AHEAD - 1)
+        self._encoding.append(self._worker.submit(self._encode, picture, self._frames))
+
+    def _encode(self, picture: av.VideoFrame, frames: int) -> None:
+        self._container.mux(self._video.encode(picture))
+        if self._sound is not None:
+            self._sound.write_until(frames / self.options.rate)
+
+    def _wait_until(self, left: int) -> None:
+        """Let the worker go on until no more than ``left`` frames wait to be encoded."""
+        while len(self._encoding) > left:
+            try:
+                self._encoding.popleft().result()
+            except av.FFmpegError as error:
+                raise _failed(self.path, error) from error
 
     def __exit__(
         self,
@@ -178,6 +198,7 @@ class Writer:
 
     def _finish(self) -> None:
         rate = self.options.rate
+        self._wait_until(0)
         try:
             self._container.mux(self._video.encode(None))
             if self._sound is not None:
