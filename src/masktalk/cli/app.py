@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -77,6 +78,8 @@ def options(
 
 def main() -> None:
     """Run the command line; exit with 2 and one line when something is wrong with the input."""
+    # Our matrices are small: BLAS threads would only take the cores from the encoder.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     debug = "--debug" in sys.argv[1:]
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     try:
