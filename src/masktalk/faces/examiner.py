@@ -8,13 +8,12 @@ is seen from what is guessed, and their median is steadier than any one of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import TracebackType
 
 import cv2
 import numpy as np
-from typing_extensions import Self
 
 from masktalk.faces.canonical import LEFT_CORNER, LEFT_EYE, RIGHT_CORNER, RIGHT_EYE
+from masktalk.faces.closing import Closing
 from masktalk.faces.graphs import MESH_SIDE, DetectorGraph, MeshGraph
 from masktalk.faces.lips import lip_contrast
 from masktalk.faces.roi import Roi, roi_around
@@ -89,7 +88,7 @@ class Support:
     score: float
 
 
-class Examiner:
+class Examiner(Closing):
     """The mesh network and both detectors, held until closed."""
 
     def __init__(self) -> None:
@@ -154,17 +153,6 @@ class Examiner:
         self._mesh.close()
         for graph in self._detectors.values():
             graph.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _detected(

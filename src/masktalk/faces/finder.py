@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
 import numpy as np
-from typing_extensions import Self
 
 from masktalk.faces.canonical import fit_mesh
+from masktalk.faces.closing import Closing
 from masktalk.faces.covered import lips_state
 from masktalk.faces.locators import LOCATORS, Effort, Locator, Sighting, make_locator
 from masktalk.faces.options import FaceChoice, LocateOptions
 from masktalk.types import Face, Frame
 
 
-class Finder:
+class Finder(Closing):
     """Finds faces; holds its networks until it is closed."""
 
     def __init__(self, options: LocateOptions | None = None) -> None:
@@ -79,17 +77,6 @@ class Finder:
         for locator in self._locators.values():
             locator.close()
         self._locators.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def opaque(frame: Frame) -> Frame:

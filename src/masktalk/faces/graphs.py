@@ -11,12 +11,11 @@ who only opens a prepared avatar never waits for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
-from typing_extensions import Self
 
+from masktalk.faces.closing import Closing
 from masktalk.faces.quiet import quiet
 from masktalk.types import MESH_POINTS, FloatArray, UInt8Array
 
@@ -46,7 +45,7 @@ node {{
 """
 
 
-class Graph:
+class Graph(Closing):
     """One MediaPipe graph; close it, or use it as a context manager."""
 
     def __init__(self, solution: Any, first: dict[str, Any]) -> None:
@@ -56,17 +55,6 @@ class Graph:
     def close(self) -> None:
         """Free the graph and its threads."""
         self._solution.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class MeshGraph(Graph):

@@ -6,12 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from typing_extensions import Self
-
 from masktalk.errors import OptionError
+from masktalk.faces.closing import Closing
 from masktalk.types import FloatArray, Frame, MouthState
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ class Sighting:
     keypoints: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
-class Locator(ABC):
+class Locator(Closing, ABC):
     """Finds faces in one picture; close it, or use it as a context manager."""
 
     name: ClassVar[str]
@@ -51,20 +49,6 @@ class Locator(ABC):
     @abstractmethod
     def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
         """Faces seen, each once; empty when there is none. ``frame`` has no alpha."""
-
-    def close(self) -> None:  # noqa: B027 - holding nothing is fine
-        """Free what it holds; it is not used afterwards."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 #: name -> "module:class", in the order to ask; loaded only when asked for.
