@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import Annotated
 
@@ -16,7 +15,6 @@ def bench_live(
     seconds: Annotated[float, typer.Option(help="For so long.", min=1)] = 120.0,
 ) -> None:
     """Measure onset, interruption and several sessions at once, as JSON."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `masktalk serve` does
     from masktalk.evaluate.live import measure_live
 
     figures = measure_live(trials, sessions, seconds)

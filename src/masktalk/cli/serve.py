@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +28,6 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the page and the HTTP interface until stopped."""
-    # Sessions run beside one another; numpy's own threads would only fight over the cores.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from masktalk.server.run import run
     except ImportError as error:
