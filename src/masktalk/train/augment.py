@@ -55,13 +55,42 @@ def augment(rows: FloatArray, bank: NoiseBank, random: np.random.Generator) -> F
             others = speech[random.integers(0, len(speech), 5)].astype(np.float64)
             babble = np.log(np.exp(others).mean(axis=0) + 1e-10)
             out[index] = _mix(out[index], babble, random.uniform(3, 25))
-        if random.random() < 0.75:
+        if random.random() < 0.8:
             kind = bank.rows[random.integers(len(bank.rows))]
             begin = random.integers(0, len(kind) - rows.shape[1])
             noise = kind[begin : begin + rows.shape[1]]
-            out[index] = _mix(out[index], noise, random.uniform(0, 40))
+            out[index] = _mix(out[index], noise, random.uniform(-3, 35))
         out[index] += _line(random)
-    return levelled(out)
+    return _masked(_exchanged(levelled(out), random), random)
+
+
+def _exchanged(rows: FloatArray, random: np.random.Generator) -> FloatArray:
+    """Some examples with the long-term spectrum of another (MixStyle, Zhou et al. 2021).
+
+    A network must not know synthesisers by their colour: real voices have none of theirs.
+    """
+    mean, spread = rows.mean(axis=1, keepdims=True), rows.std(axis=1, keepdims=True) + 0.1
+    others = random.permutation(len(rows))
+    share = random.beta(0.3, 0.3, (len(rows), 1, 1)) * (random.random((len(rows), 1, 1)) < 0.4)
+    new_mean = mean + share * (mean[others] - mean)
+    new_spread = spread + share * (spread[others] - spread)
+    mixed = (rows - mean) / spread * new_spread + new_mean
+    return np.asarray(np.maximum(mixed, FLOOR), np.float32)
+
+
+def _masked(rows: FloatArray, random: np.random.Generator) -> FloatArray:
+    """Bands and moments lost (SpecAugment, Park et al. 2019)."""
+    means = rows.mean(axis=1)
+    for row, mean in zip(rows, means, strict=True):
+        for _ in range(int(random.integers(0, 3))):
+            width = int(random.integers(1, 9))
+            begin = int(random.integers(0, BANDS - width))
+            row[:, begin : begin + width] = mean[begin : begin + width]
+        for _ in range(int(random.integers(0, 3))):
+            width = int(random.integers(1, 9))
+            begin = int(random.integers(0, len(row) - width))
+            row[begin : begin + width] = mean
+    return rows
 
 
 def levelled(rows: FloatArray) -> FloatArray:

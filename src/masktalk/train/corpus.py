@@ -19,7 +19,9 @@ from masktalk.speech.intake import SPEECH_RATE, Intake
 from masktalk.speech.network import BANDS, HIGH, LOW
 from masktalk.speech.phones import INDEX, SILENCE, classes_of
 from masktalk.speech.spectrum import STEP_RATE, Spectrum, mel_filters
+from masktalk.train.codecs import CODECS, coded
 from masktalk.train.synthesis import EspeakVoice, FestivalVoice, FliteVoice, Utterance
+from masktalk.train.synthesis.apart import Apart
 from masktalk.train.synthesis.festival import VOICES
 from masktalk.train.texts import TextMaker, seeds
 from masktalk.types import Audio, FloatArray
@@ -92,6 +94,8 @@ _VARIANTS = [
     "Hugo",
 ]
 _FLITE = ("slt", "rms", "awb", "kal16", "kal")
+#: Share of the utterances that go through a codec.
+_CODED = 0.15
 # Shares of the whole, by seconds of speech.
 _SHARES = {"espeak": 0.45, "flite": 0.3, "festival": 0.25}
 
@@ -121,7 +125,7 @@ def make_corpus(options: CorpusOptions) -> Iterator[Path]:
     for name, utterances in _plan(options):
         path = options.folder / f"{name}.npz"
         if not path.exists():
-            _write(path, utterances)
+            _write(path, utterances, _random(f"codecs {name}", options.seed))
         yield path
 
 
@@ -173,25 +177,31 @@ def _espeak(language: str, seconds: float, seed: int) -> Iterator[Utterance]:
     random = _random(f"espeak {language}", seed)
     texts = TextMaker("en" if language.startswith("en") else language, random)
     said = 0.0
-    while said < seconds:
-        voice = EspeakVoice(
-            language,
-            variant=str(random.choice(_VARIANTS)),
-            rate=int(random.integers(110, 230)),
-            pitch=int(random.integers(15, 90)),
-            pitch_range=int(random.integers(20, 90)),
-        )
-        utterance = voice.say(texts.sentence())
-        said += float(utterance.audio.duration)
-        yield utterance
+    with Apart() as apart:
+        while said < seconds:
+            voice = EspeakVoice(
+                language,
+                variant=str(random.choice(_VARIANTS)),
+                rate=int(random.integers(110, 230)),
+                pitch=int(random.integers(15, 90)),
+                pitch_range=int(random.integers(20, 90)),
+            )
+            utterance = apart.run(voice.say, texts.sentence())
+            if utterance is not None:
+                said += float(utterance.audio.duration)
+                yield utterance
 
 
 def features_of(audio: Audio) -> FloatArray:
     """(N, BANDS) natural log of mel power, before anything is normalised."""
-    intake, spectrum = Intake(), Spectrum()
-    samples = np.concatenate([intake.push(audio), intake.flush()])
-    power = np.concatenate([spectrum.push(samples), spectrum.flush()])
+    spectrum = Spectrum()
+    power = np.concatenate([spectrum.push(_samples_of(audio)), spectrum.flush()])
     return np.asarray(np.log(power @ mel_filters(BANDS, LOW, HIGH) + _TINY), np.float32)
+
+
+def _samples_of(audio: Audio) -> FloatArray:
+    intake = Intake()
+    return np.concatenate([intake.push(audio), intake.flush()])
 
 
 def labels_of(utterance: Utterance, steps: int) -> npt.NDArray[np.uint8]:
@@ -208,13 +218,16 @@ def labels_of(utterance: Utterance, steps: int) -> npt.NDArray[np.uint8]:
     return labels
 
 
-def _write(path: Path, utterances: Iterator[Utterance]) -> None:
+def _write(path: Path, utterances: Iterator[Utterance], random: np.random.Generator) -> None:
     rows: list[FloatArray] = []
     labels: list[npt.NDArray[np.uint8]] = []
     for utterance in utterances:
         if len(utterance.audio.samples) < SPEECH_RATE // 2:
             continue
-        features = features_of(utterance.audio)
+        audio = Audio(_samples_of(utterance.audio), SPEECH_RATE)
+        if random.random() < _CODED:
+            audio = coded(audio, CODECS[str(random.choice(list(CODECS)))])
+        features = features_of(audio)
         rows.append(features)
         labels.append(labels_of(utterance, len(features)))
     if not rows:

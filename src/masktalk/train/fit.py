@@ -113,7 +113,9 @@ def fit(options: FitOptions) -> Iterator[dict[str, float]]:
         for group in optimizer.param_groups:
             warm = min(1.0, (step + 1) / 100)
             group["lr"] = options.rate * warm * 0.5 * (1 + np.cos(np.pi * share)) + 1e-5
-        losses = _losses(model, *_batch(shards, bank, random, options))
+        batch = _batch(shards, bank, random, options)
+        with torch.autocast("cpu", torch.bfloat16):
+            losses = _losses(model, *batch)
         total = losses["phones"] + 0.5 * losses["late"] + losses["gestures"] + losses["voice"]
         optimizer.zero_grad()
         torch.autograd.backward(total)

@@ -12,31 +12,44 @@ from masktalk.types import FloatArray
 #: Typical size and middle of each gesture, so that the head itself answers in about -1..1.
 SPREAD = torch.tensor([0.04, 0.025, 0.15, 0.15, 0.15])
 CENTRE = torch.tensor([0.08, 0.56, 0.0, 0.0, 0.0])
+#: Share of a layer's outputs that is silenced in training (Srivastava et al. 2014).
+DROPPED = 0.1
 
 
 class Block(nn.Module):
-    """A causal convolution, batch normalisation, a rectifier, and maybe the input added."""
+    """A causal convolution, batch normalisation, a rectifier, and maybe the input added.
+
+    Rows stay in their last axis and the convolution is one matrix product over the taps side
+    by side: on a CPU that is several times faster than ``Conv1d``.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, taps: int, dilation: int, *, residual: bool
     ) -> None:
         super().__init__()
         self.taps, self.dilation, self.residual = taps, dilation, residual
-        self.conv = nn.Conv1d(inputs, outputs, taps, dilation=dilation, bias=False)
+        self.conv = nn.Linear(taps * inputs, outputs, bias=False)
         self.norm = nn.BatchNorm1d(outputs)
+        self.drop = nn.Dropout(DROPPED)
 
     def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(self._side_by_side(x))
+        y = self.norm(y.flatten(0, 1)).view(y.shape)
+        answer: Tensor = self.drop(torch.relu(y))
+        return x + answer if self.residual else answer
+
+    def _side_by_side(self, x: Tensor) -> Tensor:
+        """(B, T, taps * inputs), the oldest tap first."""
         reach = (self.taps - 1) * self.dilation
-        padded = torch.cat([x[:, :, :1].expand(-1, -1, reach), x], dim=2)
-        y = torch.relu(self.norm(self.conv(padded)))
-        return x + y if self.residual else y
+        padded = torch.cat([x[:, :1].expand(-1, reach, -1), x], dim=1)
+        steps = x.shape[1]
+        begins = range(0, reach + 1, self.dilation)
+        return torch.cat([padded[:, begin : begin + steps] for begin in begins], dim=2)
 
     def start_from(self, x: Tensor, bias: Tensor) -> None:
         """Set the normalisation so that it leaves the convolution of ``x`` as it is, plus bias."""
-        reach = (self.taps - 1) * self.dilation
-        padded = torch.cat([x[:, :, :1].expand(-1, -1, reach), x], dim=2)
-        y = self.conv(padded)
-        mean, variance = y.mean(dim=(0, 2)), y.var(dim=(0, 2))
+        y = self.conv(self._side_by_side(x))
+        mean, variance = y.mean(dim=(0, 1)), y.var(dim=(0, 1))
         assert self.norm.running_mean is not None
         assert self.norm.running_var is not None
         self.norm.running_mean.copy_(mean)
@@ -50,10 +63,9 @@ class Block(nn.Module):
         assert variance is not None
         assert mean is not None
         scale = self.norm.weight / torch.sqrt(variance + self.norm.eps)
-        weight = self.conv.weight * scale[:, None, None]
+        weight = self.conv.weight * scale[:, None]
         bias = self.norm.bias - mean * scale
-        flat = weight.permute(2, 1, 0).reshape(-1, weight.shape[0])
-        return Layer(_array(flat), _array(bias), self.taps, self.dilation, self.residual)
+        return Layer(_array(weight.T), _array(bias), self.taps, self.dilation, self.residual)
 
 
 class SpeechModel(nn.Module):
@@ -73,11 +85,10 @@ class SpeechModel(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in heads.items()})
 
     def forward(self, rows: Tensor) -> dict[str, Tensor]:
-        x = ((rows + float(SHIFT)) * float(SCALE)).transpose(1, 2)
+        x = (rows + float(SHIFT)) * float(SCALE)
         for block in self.blocks:
             x = block(x)
-        x = x.transpose(1, 2)
-        out = {name: head(x) for name, head in self.heads.items()}
+        out = {name: head(x).float() for name, head in self.heads.items()}
         out["gestures"] = out["gestures"] * SPREAD + CENTRE
         return out
 
@@ -89,11 +100,10 @@ class SpeechModel(nn.Module):
             network: Of the same shape.
             rows: (B, T, BANDS) typical input, which sets the normalisation's statistics.
         """
-        x = ((rows + float(SHIFT)) * float(SCALE)).transpose(1, 2)
+        x = (rows + float(SHIFT)) * float(SCALE)
         for block, layer in zip(self.blocks, network.layers, strict=True):
             assert isinstance(block, Block)
-            weight = torch.from_numpy(layer.weight).reshape(layer.taps, -1, len(layer.bias))
-            block.conv.weight.copy_(weight.permute(2, 1, 0))
+            block.conv.weight.copy_(torch.from_numpy(layer.weight).T)
             block.norm.weight.fill_(1.0)
             block.norm.bias.zero_()
             block.start_from(x, torch.from_numpy(layer.bias))

@@ -1,6 +1,7 @@
 """espeak-ng through its C library: phoneme events carry the sample they begin at.
 
-Works in one process at a time: the library has one global synthesiser.
+Works in one process at a time: the library has one global synthesiser. A few texts take the
+process down with it (see ``apart``).
 """
 
 from __future__ import annotations

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import os
+
+from masktalk.train.synthesis.apart import Apart
+
+
+def shout(text: str) -> str:
+    if text == "die":
+        os.abort()
+    return text.upper()
+
+
+def test_a_death_is_survived() -> None:
+    with Apart() as apart:
+        assert [apart.run(shout, text) for text in ("a", "die", "b")] == ["A", None, "B"]
