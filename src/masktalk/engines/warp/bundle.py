@@ -15,6 +15,7 @@ from masktalk.engines.warp.donor import teeth_score, with_own_teeth
 from masktalk.engines.warp.interior import Plates, paint_plates
 from masktalk.engines.warp.lips import Lips, read_lips, trimmed
 from masktalk.engines.warp.pose import fit_pose
+from masktalk.engines.warp.posture import Posture
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.style import Style, read_style
 from masktalk.errors import InputError
@@ -23,9 +24,10 @@ from masktalk.types import Face, FloatArray
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 6
+_VERSION = 7
 _NAME = "warp.npz"
 _MOST_FACES = 400  # looked at to learn a video's resting mouth
+_MOST_HEARD = 2000  # looked at to learn how far its mouth opens
 _MOST_DONORS = 12  # frames looked at for teeth
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
@@ -39,11 +41,13 @@ class Prepared:
         rig: Its mouth at rest and how its face follows.
         style: Its colours and texture.
         plates: The inside of its mouth.
+        posture: How far its mouth opens.
     """
 
     rig: Rig
     style: Style
     plates: Plates
+    posture: Posture
 
 
 def load_or_make(avatar: Avatar) -> Prepared:
@@ -79,10 +83,21 @@ def learn(avatar: Avatar) -> Arrays:
     plates = paint_plates(_drawn_style(style) if drawn else style, unit * size)
     if avatar.mouth == "open":
         plates = _own_teeth(avatar, {index: seen[index] for index in chosen}, plates, rest, style)
+    posture = _posture(avatar, rest)
     arrays: Arrays = {"version": np.array(_VERSION), "frontal": frontal, "base": base}
-    for name, record in (("rest", rest), ("style", style), ("plates", plates)):
+    parts: dict[str, Lips | Style | Plates | Posture]
+    parts = {"rest": rest, "style": style, "plates": plates, "posture": posture}
+    for name, record in parts.items():
         arrays |= {f"{name}_{f.name}": np.asarray(getattr(record, f.name)) for f in fields(record)}
     return arrays
+
+
+def _posture(avatar: Avatar, rest: Lips) -> Posture:
+    faces = [face for face in avatar.faces[:_MOST_HEARD] if face is not None]
+    if avatar.is_picture or avatar.mouth != "open" or not faces:
+        return Posture()
+    gaps = np.array([read_lips(fit_pose(face.mesh).frontal).gap for face in faces], np.float32)
+    return Posture.seen_in(np.maximum(gaps, 0), float(avatar.rate), Rig.amplitude_of(rest))
 
 
 def _drawn_style(style: Style) -> Style:
@@ -117,12 +132,15 @@ def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
     """
     meshes = [trimmed(face.mesh) for face in faces]
     poses = [fit_pose(mesh) for mesh in meshes]
-    lips = [read_lips(pose.frontal) for pose in poses]
+    # What is trimmed off is hidden, and the lips are as thick as before.
+    whole = [fit_pose(face.mesh).frontal for face in faces]
+    lips = [read_lips(points) for points in whole]
     gaps = np.array([one.gap for one in lips])
     calm = gaps.argsort(kind="stable")[: max(len(gaps) // 3, 1)]
     frontal = np.median([poses[index].frontal for index in calm], axis=0)
     flat = [poses[index].place(meshes[index][:, :2]) for index in calm]
-    rest = read_lips(frontal.astype(np.float32)).closed()
+    thick = np.median([whole[index] for index in calm], axis=0)
+    rest = read_lips(thick.astype(np.float32)).closed()
     width = float(np.mean([one.width for one in lips]))
     if len(faces) > 1 and rest.width > 0:
         rest = rest.widened(float(np.clip(width / rest.width, 0.9, 1.15)))
@@ -133,10 +151,15 @@ def unpacked(arrays: Arrays) -> Prepared:
     """The records that ``learn`` packed into arrays."""
     rest = _record(Lips, "rest", arrays)
     rig = Rig.build(rest, arrays["frontal"], arrays["base"])
-    return Prepared(rig, _record(Style, "style", arrays), _record(Plates, "plates", arrays))
+    return Prepared(
+        rig=rig,
+        style=_record(Style, "style", arrays),
+        plates=_record(Plates, "plates", arrays),
+        posture=_record(Posture, "posture", arrays),
+    )
 
 
-_Record = TypeVar("_Record", Lips, Style, Plates)
+_Record = TypeVar("_Record", Lips, Style, Plates, Posture)
 
 
 def _record(kind: type[_Record], name: str, arrays: Arrays) -> _Record:

@@ -82,7 +82,7 @@ class Rig:
                 Profile.along(rest.upper, rest.corners, rest.thickness[0]),
                 Profile.along(rest.lower, rest.corners, rest.thickness[1]),
             ),
-            amplitude=float(np.clip(rest.width / AVERAGE_WIDTH, 0.3, 1.0)) ** 0.7,
+            amplitude=cls.amplitude_of(rest),
             follow=_follow(frontal[list(SKIN)], rest),
             grid=grid,
             outline=outline,
@@ -96,6 +96,11 @@ class Rig:
     def mouth_size(self) -> float:
         """Size of what is inside its mouth against an average mouth's."""
         return self.size_of(self.rest)
+
+    @staticmethod
+    def amplitude_of(rest: Lips) -> float:
+        """Size of a mouth's movements against an average mouth's."""
+        return float(np.clip(rest.width / AVERAGE_WIDTH, 0.3, 1.0) ** 0.7)
 
     @staticmethod
     def size_of(rest: Lips) -> float:
