@@ -12,11 +12,8 @@ from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.warp.bundle import Prepared, load_or_make
 from masktalk.engines.warp.cloth import Drape, cloth_frame
 from masktalk.engines.warp.draw import Canvas, draw_frame, read_canvas
-from masktalk.engines.warp.fabric import Fabric
 from masktalk.engines.warp.head import HeadField, HeadMotion, Lean
-from masktalk.engines.warp.lips import trimmed
 from masktalk.engines.warp.mouth import speak_frame
-from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.shape import read_channels
 from masktalk.engines.warp.timeline import moments
@@ -89,7 +86,6 @@ class Talker:
         if avatar.mouth in ("cloth", "draw"):
             self._drape = Drape.over(self._rig)
         self._canvas: tuple[int, Canvas] | None = None
-        self._fabric: Fabric | None = None
 
     def patch(self, index: int, values: FloatArray, lean: Lean | None = None) -> Patch | None:
         """The patch for the avatar's frame ``index`` with a mouth as in ``values``.
@@ -113,7 +109,6 @@ class Talker:
                 strength=self._options.cloth_strength,
                 light=self._style.light,
                 lean=lean,
-                fabric=self._fabric_of(),
             )
         channels = self._posture.taken(channels)
         return speak_frame(frame, scene, self._rig, self._plates, channels, lean)
@@ -126,16 +121,6 @@ class Talker:
             still = self._avatar.frame_count == 1
             self._last = (index, Scene.of(face.mesh, self._rig, still=still, head=self._head))
         return self._last[1]
-
-    def _fabric_of(self) -> Fabric:
-        """The cloth as the first frame with a face shows it."""
-        if self._fabric is None:
-            index = next(i for i, face in enumerate(self._avatar.faces) if face is not None)
-            face = self._avatar.faces[index]
-            assert face is not None
-            pose = fit_pose(trimmed(face.mesh))
-            self._fabric = Fabric.read(self._avatar.frame(index).pixels, pose, self._rig)
-        return self._fabric
 
     def _canvas_of(self, index: int, frame: Frame, scene: Scene) -> Canvas:
         if self._canvas is None or self._canvas[0] != index:
