@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.media import read_audio
-from masktalk.speech.acoustic import BANDS, HIGH, LOW, PhoneStage, load_acoustic_model
+from masktalk.speech.acoustic import load_acoustic_model
 from masktalk.speech.coarticulation import dominance
+from masktalk.speech.hearing import Hearing
 from masktalk.speech.intake import SPEECH_RATE
-from masktalk.speech.level import Leveller
 from masktalk.speech.phones import INDEX
 from masktalk.speech.shapes import APERTURE_SPREAD, FUTURE, PAST, WIDTH_SPREAD
-from masktalk.speech.spectrum import STEP_RATE, Spectrum, mel_filters
+from masktalk.speech.spectrum import STEP_RATE, Spectrum
 from masktalk.speech.stages import Smoother
 from masktalk.types import FloatArray
 
@@ -40,7 +40,6 @@ MIDDLE, SCALE = (0.081, 0.562), (0.057, 0.036)
 #: Pull of a phone: its dominance, weakened; noises pull as pauses do.
 WEAKENING, NOISE = 0.6, 0.7
 RIDGE = 20.0
-TINY = np.float32(1e-10)
 
 
 def pulls(phones: tuple[str, ...]) -> FloatArray:
@@ -54,13 +53,10 @@ def pulls(phones: tuple[str, ...]) -> FloatArray:
 
 def posteriors(sound: Path) -> FloatArray:
     """(N, P) phone posteriors of a whole recording."""
-    spectrum, leveller = Spectrum(), Leveller()
-    stage = PhoneStage(load_acoustic_model())
+    spectrum, hearing = Spectrum(), Hearing(load_acoustic_model())
     samples = read_audio(sound, SPEECH_RATE).samples
     power = np.concatenate([spectrum.push(samples), spectrum.flush()])
-    rows = np.log(power @ mel_filters(BANDS, LOW, HIGH, snap=True) + TINY)
-    levelled = np.concatenate([leveller.push(rows).rows, leveller.flush().rows])
-    return np.concatenate([stage.push(levelled), stage.flush()])
+    return np.concatenate([hearing.push(power), hearing.flush()])
 
 
 def smoothed(rows: FloatArray, spread: float) -> FloatArray:

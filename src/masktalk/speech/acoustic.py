@@ -102,7 +102,7 @@ class PhoneStage:
         return self._score(self._window.flush())
 
     def _cepstra(self, rows: FloatArray) -> FloatArray:
-        cepstra = rows @ _cosines()
+        cepstra = cepstra_of(rows)
         for row in cepstra:
             if row[0] > _ACTIVE:
                 self._sum += row
@@ -122,6 +122,12 @@ class PhoneStage:
         velocity = w[:, 5] - w[:, 1]
         acceleration = (w[:, 6] - w[:, 2]) - (w[:, 4] - w[:, 0])
         return self._model.posteriors(np.stack([w[:, 3], velocity, acceleration], axis=1))
+
+
+def cepstra_of(rows: FloatArray) -> FloatArray:
+    """(..., 13) cepstra of (..., BANDS) log-mel rows."""
+    cepstra: FloatArray = rows @ _cosines()
+    return cepstra
 
 
 @lru_cache(maxsize=1)

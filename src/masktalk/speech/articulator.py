@@ -16,6 +16,7 @@ import numpy as np
 from masktalk.speech import acoustic, network
 from masktalk.speech.activity import Gate
 from masktalk.speech.gestures import GESTURES, channels_of
+from masktalk.speech.hearing import Hearing
 from masktalk.speech.intake import SPEECH_RATE, Intake
 from masktalk.speech.joining import join
 from masktalk.speech.level import Levelled, Leveller
@@ -57,8 +58,7 @@ class Listener:
         model = acoustic.load_acoustic_model()
         self._network = trained or network.shipped_network()
         self._intake, self._spectrum = Intake(), Spectrum(_TOGETHER)
-        self._coarse, self._fine = Leveller(), Leveller()
-        self._phones = acoustic.PhoneStage(model)
+        self._hearing, self._leveller = Hearing(model), Leveller()
         self._shapes = ShapeStage(load_phone_shapes(model.phones))
         self._heads = network.NetworkStage(self._network)
         self._gate = Gate()
@@ -70,9 +70,9 @@ class Listener:
     def lookahead(self) -> Fraction:
         """Seconds of sound after a step that must be heard before it is certain."""
         delays = self._network.delays
-        shapes = self._phones.delay + self._shapes.delay
-        steps = max(shapes, delays["gestures"], delays["voice"] + self._gate.delay)
-        steps += self._coarse.delay + _TOGETHER - 1
+        heard = max(delays["gestures"], delays["voice"] + self._gate.delay)
+        steps = max(self._hearing.delay + self._shapes.delay, self._leveller.delay + heard)
+        steps += _TOGETHER - 1
         return Fraction(steps, STEP_RATE) + Fraction(HALF, SPEECH_RATE)
 
     def push(self, audio: Audio) -> dict[str, FloatArray]:
@@ -86,10 +86,9 @@ class Listener:
         self._hear(self._spectrum.flush())
         if not self._spectrum.steps:
             return self._lines.take()
-        self._sort(self._phones.push(self._coarse.flush().rows))
-        self._sort(self._phones.flush())
+        self._sort(self._hearing.flush())
         self._lines.add("shape", self._shapes.flush())
-        fine = self._fine.flush()
+        fine = self._leveller.flush()
         hold = max(self._network.delays.values())
         rows, present = (
             np.concatenate([part, np.repeat(part[-1:], hold, axis=0)])
@@ -102,10 +101,9 @@ class Listener:
     def _hear(self, power: FloatArray) -> None:
         if not len(power):
             return
-        coarse = power @ mel_filters(acoustic.BANDS, acoustic.LOW, acoustic.HIGH, snap=True)
-        self._sort(self._phones.push(self._coarse.push(np.log(coarse + _TINY)).rows))
+        self._sort(self._hearing.push(power))
         fine = power @ mel_filters(network.BANDS, network.LOW, network.HIGH)
-        self._infer(self._fine.push(np.log(fine + _TINY)))
+        self._infer(self._leveller.push(np.log(fine + _TINY)))
 
     def _sort(self, posteriors: FloatArray) -> None:
         self._lines.add("shape", self._shapes.push(posteriors))

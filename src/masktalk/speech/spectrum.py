@@ -16,6 +16,9 @@ HALF = WINDOW // 2
 FFT = 512
 BINS = FFT // 2 + 1
 
+#: Warped filters keep to the factor up to here, and reach the top together, Hz.
+_KINK, _TOP = 4800.0, 7600.0
+
 #: Power below which a step counts as digital silence: white noise 110 dB under full scale.
 SILENT_POWER = np.float32(1e-11)
 
@@ -80,8 +83,10 @@ def _hamming() -> FloatArray:
     return np.hamming(WINDOW).astype(np.float32)
 
 
-@lru_cache(maxsize=8)
-def mel_filters(count: int, low: float, high: float, *, snap: bool = False) -> FloatArray:
+@lru_cache(maxsize=16)
+def mel_filters(
+    count: int, low: float, high: float, *, snap: bool = False, warp: float = 1.0
+) -> FloatArray:
     """(257, count) triangles of unit area, evenly spaced in mel (O'Shaughnessy 1987).
 
     Args:
@@ -89,11 +94,14 @@ def mel_filters(count: int, low: float, high: float, *, snap: bool = False) -> F
         low: Lower edge of the first band, Hz.
         high: Upper edge of the last band, Hz.
         snap: Round the edges to FFT bins, as CMU Sphinx does.
+        warp: Factor by which all edges lie higher, up to 4.8 kHz; the highest stay inside.
     """
     bin_width = SPEECH_RATE / FFT
     low_mel, high_mel = (float(2595 * np.log10(1 + edge / 700)) for edge in (low, high))
     mels = np.linspace(low_mel, high_mel, count + 2)
     edges = 700 * (10 ** (mels / 2595) - 1)
+    if warp != 1:
+        edges = np.interp(edges, [0, _KINK, _TOP], [0, _KINK * warp, _TOP])
     if snap:
         edges = np.round(edges / bin_width) * bin_width
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 DELAYS = {"phones": 6, "late": 11, "gestures": 11, "voice": 4}
 _SIZES = {"phones": len(NAMES), "late": len(NAMES), "gestures": len(GESTURES), "voice": 1}
 #: Share of the examples in which nobody speaks.
-_NOISE_ONLY = 0.04
+_NOISE_ONLY = 0.06
 #: Share of the examples that begin with a pause.
 _LATE_START = 0.25
 
