@@ -176,3 +176,15 @@ def test_a_face_at_the_pictures_edge():
     after = rendered(avatar, WIDE)
     assert after.shape == avatar.pictures[0].shape
     assert (after != avatar.pictures[0]).any()
+
+
+@pytest.mark.parametrize("jaw", [0.2, 0.45, 0.9])
+def test_its_own_teeth_are_as_bright_as_in_the_picture(jaw):
+    avatar = still(teeth=True, gap=0.16)
+    opened = rendered(avatar, values_of(jawOpen=jaw), head_motion="off")
+    x, y = mesh_of(gap=0.16)[13, :2].astype(int)
+    before, after = (
+        np.sort(picture[y - 10 : y + 40, x - 12 : x + 13].mean(axis=-1), axis=None)[-100:].mean()
+        for picture in (avatar.pictures[0], opened)
+    )
+    assert after > 0.9 * before

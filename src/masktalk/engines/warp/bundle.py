@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from masktalk.engines.warp.donor import teeth_score, with_own_teeth
 from masktalk.engines.warp.interior import Plates, paint_plates
-from masktalk.engines.warp.lips import Lips, read_lips, trimmed
+from masktalk.engines.warp.lips import CLOSED_GAP, Lips, read_lips, trimmed
 from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.posture import Posture
 from masktalk.engines.warp.rig import Rig
@@ -24,7 +24,7 @@ from masktalk.types import Face, FloatArray
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 7
+_VERSION = 8
 _NAME = "warp.npz"
 _MOST_FACES = 400  # looked at to learn a video's resting mouth
 _MOST_HEARD = 2000  # looked at to learn how far its mouth opens
@@ -140,7 +140,8 @@ def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
     frontal = np.median([poses[index].frontal for index in calm], axis=0)
     flat = [poses[index].place(meshes[index][:, :2]) for index in calm]
     thick = np.median([whole[index] for index in calm], axis=0)
-    rest = read_lips(thick.astype(np.float32)).closed()
+    # A picture of closed lips stays as it is; of many frames none has to.
+    rest = read_lips(thick.astype(np.float32)).closed(CLOSED_GAP if len(faces) == 1 else 0.0)
     width = float(np.mean([one.width for one in lips]))
     if len(faces) > 1 and rest.width > 0:
         rest = rest.widened(float(np.clip(width / rest.width, 0.9, 1.15)))

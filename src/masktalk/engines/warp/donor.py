@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from masktalk.engines.warp.interior import Plates
+from masktalk.engines.warp.interior import UPPER_EDGE, Plates, upper_row
 from masktalk.engines.warp.lips import Lips, read_lips
 from masktalk.engines.warp.pose import Pose, fit_pose
 from masktalk.engines.warp.topology import CORNERS, LOWER_RINGS, UPPER_RINGS
@@ -18,6 +18,7 @@ LEAST_GAP = 0.035
 _EDGE = 0.014  # what is left out along the lips, in eye distances
 #: Where upper teeth end below the closed lip line, in mouth units, and how softly.
 _SPLIT, _SPLIT_SOFT = 0.075, 0.03
+_OWN_SHADE = 0.4  # own teeth bring their shadow along
 _LIKE_LIPS, _MOST_FLESH = 34.0, 0.5
 _OUTLINE = (CORNERS[2], *UPPER_RINGS[-1], CORNERS[3], *reversed(LOWER_RINGS[-1]))
 
@@ -74,16 +75,24 @@ def with_own_teeth(
     upper = _on_plate(plates, rgba, pose, rest.line, size)
     lower = _on_plate(plates, rgba, pose, rest.line + drop, size)
     down = (np.arange(upper.shape[0]) - upper.shape[0] // 2) / plates.scale
-    keep_upper = np.clip((_SPLIT - down) / _SPLIT_SOFT + 0.5, 0, 1).astype(np.float32)
+    row = upper_row(plates, _cutting_edge(upper[..., 3], down))[..., None]
     below = down + drop[1] / size
     keep_lower = np.clip((below - _SPLIT) / _SPLIT_SOFT + 0.5, 0, 1).astype(np.float32)
     return replace(
         plates,
-        upper=_over(upper * keep_upper[:, None, None], plates.upper),
+        upper=_over(upper, plates.upper) * row,
         lower=_over(lower * keep_lower[:, None, None], plates.lower),
         cavity=_depth(upper, plates.cavity),
-        shade=0.85 * plates.shade,
+        shade=_OWN_SHADE * plates.shade,
     )
+
+
+def _cutting_edge(seen: FloatArray, down: FloatArray) -> float:
+    """How far down upper teeth may reach: to where the lower lip ends what is seen."""
+    middle = seen.shape[1] // 2
+    reach = max(seen.shape[1] // 12, 1)
+    shown = seen[:, middle - reach : middle + reach].mean(axis=1) > 0.5
+    return float(np.clip(down[shown].max(initial=UPPER_EDGE), UPPER_EDGE, _SPLIT))
 
 
 def _opening(shape: tuple[int, ...], mesh: FloatArray, inset: float) -> FloatArray:

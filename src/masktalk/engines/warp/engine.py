@@ -15,6 +15,7 @@ from masktalk.engines.warp.draw import Canvas, draw_frame, read_canvas
 from masktalk.engines.warp.head import HeadField, HeadMotion, Lean
 from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.scene import Scene
+from masktalk.engines.warp.seal import Seal, is_parted, seal_lips
 from masktalk.engines.warp.shape import read_channels
 from masktalk.engines.warp.timeline import moments
 from masktalk.speech import make_articulator
@@ -86,6 +87,7 @@ class Talker:
         if avatar.mouth in ("cloth", "draw"):
             self._drape = Drape.over(self._rig)
         self._canvas: tuple[int, Canvas] | None = None
+        self._seal: tuple[int, Seal | None] | None = None
 
     def patch(self, index: int, values: FloatArray, lean: Lean | None = None) -> Patch | None:
         """The patch for the avatar's frame ``index`` with a mouth as in ``values``.
@@ -111,7 +113,8 @@ class Talker:
                 lean=lean,
             )
         channels = self._posture.taken(channels)
-        return speak_frame(frame, scene, self._rig, self._plates, channels, lean)
+        seal = self._seal_of(index, frame)
+        return speak_frame(frame, scene, self._rig, self._plates, channels, lean, seal)
 
     def _scene(self, index: int) -> Scene | None:
         face = self._avatar.faces[index]
@@ -121,6 +124,13 @@ class Talker:
             still = self._avatar.frame_count == 1
             self._last = (index, Scene.of(face.mesh, self._rig, still=still, head=self._head))
         return self._last[1]
+
+    def _seal_of(self, index: int, frame: Frame) -> Seal | None:
+        if self._seal is None or self._seal[0] != index:
+            face = self._avatar.faces[index]
+            parted = face is not None and is_parted(face.mesh)
+            self._seal = (index, seal_lips(frame, face.mesh) if face and parted else None)
+        return self._seal[1]
 
     def _canvas_of(self, index: int, frame: Frame, scene: Scene) -> Canvas:
         if self._canvas is None or self._canvas[0] != index:

@@ -24,7 +24,9 @@ _UPPER_CROWNS = (0.095, 0.073, 0.082, 0.076, 0.074, 0.11)
 _LOWER_CROWNS = (0.060, 0.066, 0.075, 0.076, 0.078, 0.12)
 _UPPER_LENGTHS = (0.0, -0.010, -0.002, -0.012, -0.018, -0.024)
 #: Where the cutting edges stand below the closed lip line.
-UPPER_EDGE, LOWER_EDGE = 0.030, 0.018
+UPPER_EDGE, LOWER_EDGE = 0.030, 0.038
+#: Of a picture's blur, what a plate is blurred by; placing it in a frame blurs it again.
+_PLATE_BLUR = 0.55
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +61,13 @@ def paint_plates(style: Style, unit: float) -> Plates:
     """Paint for a picture in which a mouth unit is ``unit`` pixels."""
     scale = float(np.clip(unit * 1.25, 40.0, 420.0))
     x, y = _plate_coordinates(scale)
-    white = style.white * (0.97 if style.flat > 0.5 else 0.90)
+    white = style.white * 0.97
     upper = _teeth(x, y - UPPER_EDGE, _UPPER_CROWNS, _UPPER_LENGTHS, white, style.flat)
     lower = _teeth(
-        x, LOWER_EDGE - y, _LOWER_CROWNS, (0.0,) * len(_LOWER_CROWNS), white * 0.86, style.flat
+        x, LOWER_EDGE - y, _LOWER_CROWNS, (0.0,) * len(_LOWER_CROWNS), white * 0.76, style.flat
     )
     lower *= 1.0 - style.flat  # a cartoon shows a row of teeth and a tongue, no more
-    soft = style.blur * scale / unit
+    soft = _PLATE_BLUR * style.blur * scale / unit
     plates = [_blurred(plate, soft) for plate in (upper, lower, _tongue(x, y, style))]
     return Plates(
         upper=plates[0],
@@ -73,11 +75,19 @@ def paint_plates(style: Style, unit: float) -> Plates:
         tongue=plates[2],
         cavity=_cavity_colour(style),
         scale=scale,
-        shade=1.0 - 0.85 * style.flat,
+        shade=0.9 - 0.75 * style.flat,
         tint=1 + style.saturation * np.array([-0.14, 0.06, 0.12], np.float32),
         grain=style.grain,
         soft=style.blur,
     )
+
+
+def upper_row(plates: Plates, edge: float) -> FloatArray:
+    """(h, w) 0..1 the upper teeth on a plate, their cutting edges ``edge`` mouth units down."""
+    x, y = _plate_coordinates(plates.scale)
+    white = np.full(3, 255, np.float32)
+    row = _teeth(x, y - edge, _UPPER_CROWNS, _UPPER_LENGTHS, white, 0.0)[..., 3]
+    return _blurred(np.ascontiguousarray(row), plates.soft)
 
 
 def _plate_coordinates(scale: float) -> tuple[FloatArray, FloatArray]:

@@ -22,7 +22,8 @@ from masktalk.types import FloatArray
 
 #: A gap between the inner lips up to this is a closed mouth, in eye distances.
 CLOSED_GAP = 0.012
-_TRIM = 0.016
+#: How far the lip line of an open mouth is drawn into the lips, in eye distances.
+TRIM = 0.016
 _MIDDLE = LIP_COLUMNS // 2
 
 
@@ -74,10 +75,10 @@ class Lips:
 
         return Lips(wide(self.upper), wide(self.lower), wide(self.corners), self.jaw)
 
-    def closed(self) -> Lips:
-        """The same mouth with its lips together."""
+    def closed(self, allowed: float = CLOSED_GAP) -> Lips:
+        """The same mouth with its lips together; a gap up to ``allowed`` stays."""
         gaps = self.lower[-1] - self.upper[-1]
-        gaps = np.where(self.gap > CLOSED_GAP, gaps, 0.0).astype(np.float32)
+        gaps = np.where(self.gap > allowed, gaps, 0.0).astype(np.float32)
         shut = 0.7 * max(self.gap - 3 * CLOSED_GAP, 0.0)
         return Lips(
             self.upper + 0.35 * gaps, self.lower - 0.65 * gaps, self.corners, self.jaw - shut
@@ -95,7 +96,7 @@ def trimmed(mesh: FloatArray) -> FloatArray:
     gaps = mesh[lower] - mesh[upper]
     size = np.linalg.norm(gaps, axis=1, keepdims=True)
     share = np.clip((size / max(unit, 1e-6) - CLOSED_GAP) / CLOSED_GAP, 0, 1)
-    push = gaps / np.maximum(size, 1e-6) * (share * _TRIM * unit)
+    push = gaps / np.maximum(size, 1e-6) * (share * TRIM * unit)
     moved = mesh.copy()
     moved[upper] -= push
     moved[lower] += push

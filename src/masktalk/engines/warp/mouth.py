@@ -11,6 +11,7 @@ from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.interior import Place, Plates, blend, render_interior, softened
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Moved, Scene, head_shift, move
+from masktalk.engines.warp.seal import Seal
 from masktalk.engines.warp.shape import CHIN_BACK, CHIN_DROP, Channels, mouth_motion
 from masktalk.types import FloatArray, Frame, Patch, UInt8Array
 
@@ -22,6 +23,7 @@ def speak_frame(
     plates: Plates,
     channels: Channels,
     lean: Lean | None = None,
+    seal: Seal | None = None,
 ) -> Patch:
     """The patch that makes one frame's mouth do what the channels say.
 
@@ -32,13 +34,14 @@ def speak_frame(
         plates: The avatar's inside of the mouth.
         channels: What the mouth shall do.
         lean: How the head moves, if it does.
+        seal: Its lips without what shows between them, if they are apart.
     """
     motion = mouth_motion(channels, *rig.profiles)
     moved = move(scene, rig, rig.deltas(scene.lips, motion), lean)
     box = mouth_box(scene, moved)
     edges = LipEdges.seen_from(box, moved.line_above, moved.line_below)
     across, down = _maps(scene.grid, moved, box, edges)
-    patch = warp_pixels(frame, scene.grid, across, down)
+    patch = warp_pixels(frame, scene.grid, across, down, seal)
     opening = edges.opening()
     if opening.any():
         place = inside_place(scene, rig, channels, box, lean)
@@ -64,11 +67,19 @@ def _maps(
     return grid.absolute(fine)
 
 
-def warp_pixels(frame: Frame, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
+def warp_pixels(
+    frame: Frame,
+    grid: PixelGrid,
+    across: FloatArray,
+    down: FloatArray,
+    seal: Seal | None = None,
+) -> Patch:
     """The grid's rectangle with every pixel taken from its column and row in the frame."""
     left, right = _reach(across, frame.width)
     top, bottom = _reach(down, frame.height)
     pixels = frame.region(left, top, right, bottom)
+    if seal is not None:
+        pixels = seal.laid_on(pixels, left, top)
     taken = cv2.remap(
         pixels, across - left, down - top, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )

@@ -17,6 +17,9 @@ from masktalk.engines.warp.topology import LIP_COLUMNS
 from masktalk.types import FloatArray
 
 _STILL = 0.05  # pixels; what moves less, stays
+# Openings, in eye distances, at which the corners begin to unfold, how many more it takes, and
+# how much of the fold is gone by then.
+_FOLDED, _UNFOLDING, _UNFOLDED = 0.06, 0.14, 0.85
 _FINE = 4  # points of a smooth lip's edge between two of the mesh's
 
 
@@ -54,6 +57,7 @@ class Scene:
             the upper lip and with the lower lip; None for the frame the rig was built on.
         lines: (2, LIP_COLUMNS + 2, 2) pixels of the inner edge of the upper and the
             lower lip, corners included.
+        tips: (2, 2) pixels of the outer corners.
     """
 
     pose: Pose
@@ -63,6 +67,7 @@ class Scene:
     head: HeadNodes | None
     own: tuple[FloatArray, FloatArray] | None
     lines: FloatArray
+    tips: FloatArray
 
     @property
     def line_points(self) -> int:
@@ -98,6 +103,7 @@ class Scene:
             head=None if head is None else HeadNodes.at(head, places),
             own=own,
             lines=pose.project(_lines(lips)).reshape(2, -1, 2),
+            tips=pose.project(lips.corners[:2]),
         )
 
 
@@ -193,9 +199,14 @@ def moved_lines(scene: Scene, deltas: Deltas) -> FloatArray:
     """(2, P, 2) smooth inner edges of both lips in the result."""
     left, right = deltas.corners[2:3], deltas.corners[3:4]
     shift = np.vstack([left, deltas.upper[-1], right, left, deltas.lower[-1], right])
-    return smooth_lines(
-        scene, scene.lines + (shift @ scene.pose.axes.T).reshape(2, LIP_COLUMNS + 2, 2)
-    )
+    lines = scene.lines + (shift @ scene.pose.axes.T).reshape(2, LIP_COLUMNS + 2, 2)
+    middle = (LIP_COLUMNS + 1) // 2
+    gap = float((lines[1, middle] - lines[0, middle]) @ scene.pose.down) / scene.pose.unit
+    # The fold beside the inner corners unfolds as a mouth opens wide.
+    unfolded = _UNFOLDED * np.clip((gap - _FOLDED) / _UNFOLDING, 0, 1)
+    tips = scene.tips + deltas.corners[:2] @ scene.pose.axes.T
+    lines[:, [0, -1]] += np.float32(unfolded) * (tips - lines[0, [0, -1]])
+    return smooth_lines(scene, lines)
 
 
 def smooth_lines(scene: Scene, lines: FloatArray) -> FloatArray:

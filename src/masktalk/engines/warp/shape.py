@@ -25,8 +25,8 @@ CHIN_BACK = 0.06
 LOWER_DROP = 0.315
 UPPER_RISE = 0.045
 CLOSED_SAG = 0.10
-#: Part of the lower lip's drop that the mouth corners follow.
-CORNER_SAG = 0.30
+#: Part of the lower lip's drop that the mouth corners follow: a little, and more the wider.
+CORNER_SAG, WIDE_SAG = 0.27, 0.15
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,8 @@ def _sink(c: Channels) -> float:
 def _corner_motion(c: Channels) -> FloatArray:
     inward = 0.05 * c.funnel + 0.08 * c.pucker + 0.012 * c.parting
     outward = 0.05 * c.stretch + 0.04 * c.smile - inward
-    down = CORNER_SAG * LOWER_DROP * c.parting - 0.005 * c.stretch - 0.035 * c.smile
+    sagging = CORNER_SAG + WIDE_SAG * c.parting
+    down = sagging * LOWER_DROP * c.parting - 0.005 * c.stretch - 0.035 * c.smile
     down = down + 1.4 * _sink(c) + CLOSED_SAG * min(c.close, c.jaw)
     back = 0.03 * (c.smile + c.stretch) - 0.03 * (c.pucker + c.funnel)
     moved = np.stack([outward * np.array([-1, 1]), down, back], axis=1)

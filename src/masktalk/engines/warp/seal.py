@@ -1,0 +1,123 @@
+"""Lips freed of what shines through between them, so that they can close.
+
+A mesh follows the lips' inner edges to a pixel or two. Where a frame's mouth is open, what
+it takes for lip may be tooth, which would stay as a row of specks on lips that meet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from masktalk.engines.warp.lips import CLOSED_GAP, TRIM
+from masktalk.engines.warp.topology import (
+    CORNERS,
+    EYE_CORNERS,
+    LIP_COLUMNS,
+    LOWER_RINGS,
+    UPPER_RINGS,
+)
+from masktalk.types import FloatArray, Frame, UInt8Array
+
+_INNER = (CORNERS[2], *UPPER_RINGS[-1], CORNERS[3], *reversed(LOWER_RINGS[-1]))
+_OUTER = (CORNERS[0], *UPPER_RINGS[0], CORNERS[1], *reversed(LOWER_RINGS[0]))
+_MIDDLE = LIP_COLUMNS // 2
+# In eye distances: how far beyond the mesh's edge teeth may show, at most this part of a
+# lip's height; and over what distance a lip's colour is averaged.
+_BAND, _MOST, _AVERAGE = 0.04, 0.45, 0.06
+_BRIGHTER, _SURELY = 8.0, 22.0  # grey levels above the lip's own
+# Where lips meet they are darker: brightness there, and how far it reaches in eye distances.
+_LINE, _FOLD = 0.7, 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Seal:
+    """Pixels to see in place of a frame's own.
+
+    Attributes:
+        x: Column of their left edge in the frame.
+        y: Row of their top edge in the frame.
+        pixels: (h, w, 3).
+    """
+
+    x: int
+    y: int
+    pixels: UInt8Array
+
+    def laid_on(self, pixels: UInt8Array, left: int, top: int) -> UInt8Array:
+        """(H, W, 3|4) pixels of a frame from a column and a row on, sealed."""
+        height, width = self.pixels.shape[:2]
+        x0, y0 = max(self.x, left), max(self.y, top)
+        x1 = min(self.x + width, left + pixels.shape[1])
+        y1 = min(self.y + height, top + pixels.shape[0])
+        if x0 >= x1 or y0 >= y1:
+            return pixels
+        sealed = pixels.copy()
+        mine = self.pixels[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x]
+        sealed[y0 - top : y1 - top, x0 - left : x1 - left, :3] = mine
+        return sealed
+
+
+def is_parted(mesh: FloatArray) -> bool:
+    """Whether there is a gap between the lips of a (478, 3) mesh."""
+    gap = np.linalg.norm(mesh[LOWER_RINGS[-1][_MIDDLE], :2] - mesh[UPPER_RINGS[-1][_MIDDLE], :2])
+    return bool(gap > CLOSED_GAP * _unit(mesh))
+
+
+def seal_lips(frame: Frame, mesh: FloatArray) -> Seal | None:
+    """The seal of a frame's lips, whose (478, 3) mesh is in pixels; None out of the frame."""
+    unit = _unit(mesh)
+    outer, inner = mesh[list(_OUTER), :2], mesh[list(_INNER), :2]
+    margin = 0.02 * unit + 2
+    x0, y0 = np.maximum(np.floor(outer.min(axis=0) - margin), 0).astype(int)
+    reach = np.ceil(outer.max(axis=0) + margin)
+    x1, y1 = np.minimum(reach, (frame.width, frame.height)).astype(int)
+    if x1 - x0 < 3 or y1 - y0 < 3:
+        return None
+    corner, size = np.array([x0, y0], np.float32), (int(y1 - y0), int(x1 - x0))
+    pixels = np.ascontiguousarray(frame.region(int(x0), int(y0), int(x1), int(y1))[..., :3])
+    lips, between = filled(size, outer - corner), filled(size, inner - corner)
+    sealed = _sealed(pixels.astype(np.float32), lips, between, unit)
+    return Seal(int(x0), int(y0), np.clip(sealed + 0.5, 0, 255).astype(np.uint8))
+
+
+def _sealed(rgb: FloatArray, lips: FloatArray, between: FloatArray, unit: float) -> FloatArray:
+    """(h, w, 3) colours with the lips' own between them and where teeth overlap them."""
+    away = cv2.distanceTransform((between < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    band = max(min(_BAND * unit, _MOST * _height(lips, between)), 1.0)
+    own = _averaged(rgb, lips * np.clip(away - band, 0, 1), max(_AVERAGE * unit, 1.5))
+    bright = rgb.mean(axis=2) - own.mean(axis=2)
+    tooth = np.clip((bright - _BRIGHTER) / (_SURELY - _BRIGHTER), 0, 1)
+    near = np.clip(band + 1 - away, 0, 1) * lips
+    weight = np.maximum(tooth * near, between)[..., None]
+    meeting = np.clip(1 + TRIM * unit - away, 0, 1).astype(np.float32)
+    fold = cv2.GaussianBlur(meeting, (0, 0), _FOLD * unit + 0.5)[..., None]
+    return np.asarray((rgb + (own - rgb) * weight) * (1 - (1 - _LINE) * fold), np.float32)
+
+
+def _unit(mesh: FloatArray) -> float:
+    return float(np.linalg.norm(mesh[EYE_CORNERS[1], :2] - mesh[EYE_CORNERS[0], :2]))
+
+
+def filled(shape: tuple[int, int], ring: FloatArray) -> FloatArray:
+    """(h, w) 0..1 how much of each pixel lies inside a ring (P, 2) of pixels."""
+    mask: UInt8Array = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round(ring * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
+    return (mask / np.float32(255)).astype(np.float32)
+
+
+def _height(lips: FloatArray, between: FloatArray) -> float:
+    """Mean height of one lip in pixels."""
+    columns = np.count_nonzero(between.max(axis=0) > 0.5)
+    flesh = np.maximum(lips - between, 0)[:, between.max(axis=0) > 0.5]
+    return float(flesh.sum() / max(2 * columns, 1))
+
+
+def _averaged(rgb: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
+    """(h, w, 3) weighted average of the colours around each pixel."""
+    weight = weight + np.float32(1e-4)
+    both = np.dstack([rgb * weight[..., None], weight])
+    mean = np.asarray(cv2.GaussianBlur(both, (0, 0), sigma), np.float32)
+    return np.asarray(mean[..., :3] / mean[..., 3:], np.float32)
