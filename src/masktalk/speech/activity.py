@@ -1,18 +1,65 @@
-"""Holds the mouth still while nobody speaks."""
+"""Whether somebody speaks, and a mouth that is still while nobody does."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from masktalk.speech.stages import Window
+from masktalk.speech.stages import Lockstep, Window
 from masktalk.types import FloatArray
 
 # Voice above ON opens the gate; voice below OFF from PAST steps ago to AHEAD steps on
 # closes it.
 _ON, _OFF = 0.5, 0.2
-_PAST, _AHEAD = 6, 8
+_PAST, _AHEAD = 4, 8
 # Steps before the sound at which the mouth starts to move, and how long it takes to rest.
-_BEFORE, _RELEASE = 6, 10
+_BEFORE, _RELEASE = 6, 8
+# How sure the detector must be, and how many steps to either side of it phones are believed.
+_SURE = 0.15
+_SINCE, _UNTIL = 12, 3
+#: Steps of phones without speech after which it must be singing, which the detector misses.
+_SUNG = 250
+
+
+class Agreement:
+    """(N, 1) voice as our network hears it, where the detector hears speech at all; 0 elsewhere.
+
+    The network is quick at the edges of words and hears phones in noises; the detector is
+    slow and knows noises. What the network goes on hearing for long counts all the same.
+    Each comes with a delay of its own.
+    """
+
+    def __init__(self) -> None:
+        self._window = Window(_SINCE, _UNTIL)
+        self._rows = Lockstep({"voice": 1, "speech": 1})
+        self._doubted = 0
+
+    @property
+    def delay(self) -> int:
+        """Steps of speech after a step that must have come in."""
+        return self._window.delay
+
+    def push(self, voice: FloatArray, speech: FloatArray) -> FloatArray:
+        """What has become certain after (N, 1) more voice and (M, 1) more speech."""
+        self._rows.add("voice", voice)
+        return self._agreed(self._window.push(speech))
+
+    def flush(self) -> FloatArray:
+        return self._agreed(self._window.flush())
+
+    def _agreed(self, windows: FloatArray) -> FloatArray:
+        if len(windows):
+            self._rows.add("speech", windows.max(axis=1))
+        both = self._rows.take()
+        agreed = both["voice"].copy()
+        for index, speech in enumerate(both["speech"][:, 0].tolist()):
+            believed = speech > _SURE
+            if believed:
+                self._doubted = 0
+            elif agreed[index, 0] > _ON:
+                self._doubted += 1
+            if not believed and self._doubted < _SUNG:
+                agreed[index] = 0
+        return agreed
 
 
 class Gate:

@@ -14,7 +14,8 @@ from fractions import Fraction
 import numpy as np
 
 from masktalk.speech import acoustic, network
-from masktalk.speech.activity import Gate
+from masktalk.speech.activity import Agreement, Gate
+from masktalk.speech.detector import Detector
 from masktalk.speech.gestures import GESTURES, channels_of
 from masktalk.speech.hearing import Hearing
 from masktalk.speech.intake import SPEECH_RATE, Intake
@@ -30,6 +31,7 @@ from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 _TINY = np.float32(1e-10)
 #: Steps heard at a time: with blocks of 20 ms, every other block is worked on.
 _TOGETHER = 3
+_NOTHING = np.zeros((0, 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Listener:
         self._hearing, self._leveller = Hearing(model), Leveller()
         self._shapes = ShapeStage(load_phone_shapes(model.phones))
         self._heads = network.NetworkStage(self._network)
-        self._gate = Gate()
+        self._detector, self._agreement, self._gate = Detector(), Agreement(), Gate()
         self._presence = Lockstep({"present": 1, "voice": 1})
         widths = {"shape": 3, "gestures": len(GESTURES), "voice": 1, "gate": 1}
         self._lines = Lockstep({**widths, "phones": len(self._network.classes)})
@@ -70,19 +72,25 @@ class Listener:
     def lookahead(self) -> Fraction:
         """Seconds of sound after a step that must be heard before it is certain."""
         delays = self._network.delays
-        heard = max(delays["gestures"], delays["voice"] + self._gate.delay)
-        steps = max(self._hearing.delay + self._shapes.delay, self._leveller.delay + heard)
+        speech = self._detector.delay + self._agreement.delay
+        voice = max(self._leveller.delay + delays["voice"], speech)
+        steps = max(
+            self._hearing.delay + self._shapes.delay,
+            self._leveller.delay + delays["gestures"],
+            voice + self._gate.delay,
+        )
         steps += _TOGETHER - 1
         return Fraction(steps, STEP_RATE) + Fraction(HALF, SPEECH_RATE)
 
     def push(self, audio: Audio) -> dict[str, FloatArray]:
         """Rows that have become certain."""
-        self._hear(self._spectrum.push(self._intake.push(audio)))
+        self._take(self._intake.push(audio))
         return self._lines.take()
 
     def flush(self) -> dict[str, FloatArray]:
         """The rest."""
-        self._hear(self._spectrum.push(self._intake.flush()))
+        self._take(self._intake.flush())
+        self._open(_NOTHING, self._detector.flush())
         self._hear(self._spectrum.flush())
         if not self._spectrum.steps:
             return self._lines.take()
@@ -95,8 +103,13 @@ class Listener:
             for part in (fine.rows, fine.present)
         )
         self._infer(Levelled(rows, present))
+        self._speak(self._agreement.flush())
         self._lines.add("gate", self._gate.flush())
         return self._lines.take()
+
+    def _take(self, samples: FloatArray) -> None:
+        self._open(_NOTHING, self._detector.push(samples))
+        self._hear(self._spectrum.push(samples))
 
     def _hear(self, power: FloatArray) -> None:
         if not len(power):
@@ -115,7 +128,12 @@ class Listener:
         self._presence.add("present", fine.present)
         self._presence.add("voice", 1 / (1 + np.exp(-heard["voice"])))
         both = self._presence.take()
-        voice = both["present"] * both["voice"]
+        self._open(both["present"] * both["voice"], _NOTHING)
+
+    def _open(self, voice: FloatArray, speech: FloatArray) -> None:
+        self._speak(self._agreement.push(voice, speech))
+
+    def _speak(self, voice: FloatArray) -> None:
         self._lines.add("voice", voice)
         self._lines.add("gate", self._gate.push(voice))
 
