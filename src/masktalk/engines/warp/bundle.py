@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from masktalk.engines.warp.donor import teeth_score, with_own_teeth
+from masktalk.engines.warp.donor import (
+    Donors,
+    candidates,
+    chosen,
+    facing,
+    teeth_score,
+    with_own_teeth,
+)
 from masktalk.engines.warp.interior import Plates, paint_plates
 from masktalk.engines.warp.lips import CLOSED_GAP, Lips, read_lips, trimmed
 from masktalk.engines.warp.pose import fit_pose
@@ -24,11 +31,11 @@ from masktalk.types import Face, FloatArray
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 8
+_VERSION = 9
 _NAME = "warp.npz"
 _MOST_FACES = 400  # looked at to learn a video's resting mouth
 _MOST_HEARD = 2000  # looked at to learn how far its mouth opens
-_MOST_DONORS = 12  # frames looked at for teeth
+_AHEAD = np.zeros(2, np.float32)
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
@@ -42,12 +49,14 @@ class Prepared:
         style: Its colours and texture.
         plates: The inside of its mouth.
         posture: How far its mouth opens.
+        donors: The inside of its mouth as it is seen from elsewhere.
     """
 
     rig: Rig
     style: Style
     plates: Plates
     posture: Posture
+    donors: Donors
 
 
 def load_or_make(avatar: Avatar) -> Prepared:
@@ -73,20 +82,21 @@ def learn(avatar: Avatar) -> Arrays:
     seen = {index: face for index, face in enumerate(avatar.faces) if face is not None}
     if not seen:
         raise InputError(avatar.folder, "no frame of the avatar has a face", "give --points")
-    chosen = list(seen)[:: max(len(seen) // _MOST_FACES, 1)]
-    frontal, base, rest = resting_mouth([seen[index] for index in chosen])
-    first = chosen[0]
+    indices = list(seen)[:: max(len(seen) // _MOST_FACES, 1)]
+    frontal, base, rest = resting_mouth([seen[index] for index in indices])
+    first = indices[0]
     style = read_style(avatar.frame(first).pixels, seen[first].mesh)
     size = Rig.size_of(rest)
-    unit = float(np.median([fit_pose(seen[index].mesh).unit for index in chosen[:25]]))
+    unit = float(np.median([fit_pose(seen[index].mesh).unit for index in indices[:25]]))
     drawn = avatar.mouth == "draw"
     plates = paint_plates(_drawn_style(style) if drawn else style, unit * size)
-    if avatar.mouth == "open":
-        plates = _own_teeth(avatar, {index: seen[index] for index in chosen}, plates, rest, style)
+    looked = {index: seen[index] for index in indices} if avatar.mouth == "open" else {}
+    plates, donors = _own_teeth(avatar, looked, plates, rest, style)
     posture = _posture(avatar, rest)
     arrays: Arrays = {"version": np.array(_VERSION), "frontal": frontal, "base": base}
-    parts: dict[str, Lips | Style | Plates | Posture]
+    parts: dict[str, Lips | Style | Plates | Posture | Donors]
     parts = {"rest": rest, "style": style, "plates": plates, "posture": posture}
+    parts["donors"] = donors
     for name, record in parts.items():
         arrays |= {f"{name}_{f.name}": np.asarray(getattr(record, f.name)) for f in fields(record)}
     return arrays
@@ -110,18 +120,21 @@ def _drawn_style(style: Style) -> Style:
 
 def _own_teeth(
     avatar: Avatar, faces: dict[int, Face], plates: Plates, rest: Lips, style: Style
-) -> Plates:
-    """Plates with the teeth of the frame that shows them best, if any does."""
-    gaps = {index: read_lips(fit_pose(face.mesh).frontal).gap for index, face in faces.items()}
-    widest = sorted(gaps, key=lambda index: (-gaps[index], index))[:_MOST_DONORS]
+) -> tuple[Plates, Donors]:
+    """Plates with the teeth of the frame that shows them best, and those of other poses."""
+    poses = {index: fit_pose(face.mesh) for index, face in faces.items()}
     scores = {
-        i: teeth_score(avatar.frame(i).pixels, faces[i].mesh, style.lips) for i in sorted(widest)
+        index: teeth_score(avatar.frame(index).pixels, faces[index].mesh, style.lips)
+        for index in candidates(poses)
     }
-    best = max(scores, key=lambda index: (scores[index], -index))
-    if scores[best] <= 0:
-        return plates
+    taken = chosen(scores, poses)
     size = Rig.size_of(rest)
-    return with_own_teeth(plates, avatar.frame(best).pixels, faces[best].mesh, rest, size)
+    found = [
+        with_own_teeth(plates, avatar.frame(index).pixels, faces[index].mesh, rest, size)
+        for index in taken
+    ]
+    best = found[0] if found else plates
+    return best, Donors.of(found or [plates], [facing(poses[index]) for index in taken] or [_AHEAD])
 
 
 def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
@@ -157,10 +170,11 @@ def unpacked(arrays: Arrays) -> Prepared:
         style=_record(Style, "style", arrays),
         plates=_record(Plates, "plates", arrays),
         posture=_record(Posture, "posture", arrays),
+        donors=_record(Donors, "donors", arrays),
     )
 
 
-_Record = TypeVar("_Record", Lips, Style, Plates, Posture)
+_Record = TypeVar("_Record", Lips, Style, Plates, Posture, Donors)
 
 
 def _record(kind: type[_Record], name: str, arrays: Arrays) -> _Record:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,15 +20,101 @@ _EDGE = 0.014  # what is left out along the lips, in eye distances
 #: Where upper teeth end below the closed lip line, in mouth units, and how softly.
 _SPLIT, _SPLIT_SOFT = 0.075, 0.03
 _OWN_SHADE = 0.4  # own teeth bring their shadow along
-_LIKE_LIPS, _MOST_FLESH = 34.0, 0.5
+# Below upper teeth it is darker than they are by so much; no tooth shows shorter than that.
+_DARKER, _SHORTEST = 0.86, 0.03
+_LIKE_LIPS, _MOST_FLESH, _PALE = 34.0, 0.5, 0.35
+# Ways a head looks, in sines: how far apart donors are, and how near one must be to count.
+_CELL, _NEAR, _LEAST_SHARE = 0.12, 0.05, 0.02
+_MOST_CELLS, _OF_A_CELL, _MOST_DONORS = 6, 4, 4
+_GOOD = 0.5  # of the best donor's score
 _OUTLINE = (CORNERS[2], *UPPER_RINGS[-1], CORNERS[3], *reversed(LOWER_RINGS[-1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Donors:
+    """The insides of one mouth, each as a frame of another head pose shows it.
+
+    Attributes:
+        facing: (K, 2) where the head looked, as ``facing`` says it.
+        upper: (K, h, w, 4) their ``Plates.upper``.
+        lower: (K, h, w, 4) their ``Plates.lower``.
+        cavity: (K, 3) their ``Plates.cavity``.
+    """
+
+    facing: FloatArray
+    upper: FloatArray
+    lower: FloatArray
+    cavity: FloatArray
+
+    @classmethod
+    def of(cls, plates: Sequence[Plates], facings: Sequence[FloatArray]) -> Donors:
+        """Plates that differ in their teeth alone, and where the head looked in each."""
+        return cls(
+            np.array(facings, np.float32).reshape(len(plates), 2),
+            np.stack([one.upper for one in plates]),
+            np.stack([one.lower for one in plates]),
+            np.stack([one.cavity for one in plates]),
+        )
+
+    def seen_from(self, plates: Plates, pose: Pose) -> Plates:
+        """Plates with the inside that a head in this pose shows.
+
+        The nearest donor's; between two, both mixed, so that nothing jumps while a head
+        turns and nothing but the frame's own pose decides.
+        """
+        away = ((self.facing - facing(pose)) ** 2).sum(axis=1)
+        weights = np.exp((away.min() - away) / (2 * _NEAR**2))
+        weights = np.where(weights > _LEAST_SHARE, weights, 0).astype(np.float32)
+        weights /= weights.sum()
+        if weights.max() == 1:
+            best = int(weights.argmax())
+            return replace(
+                plates, upper=self.upper[best], lower=self.lower[best], cavity=self.cavity[best]
+            )
+        return replace(
+            plates,
+            upper=np.tensordot(weights, self.upper, axes=1),
+            lower=np.tensordot(weights, self.lower, axes=1),
+            cavity=np.tensordot(weights, self.cavity, axes=1),
+        )
+
+
+def facing(pose: Pose) -> FloatArray:
+    """(2,) where a head looks: sines of its turn aside and of its nod."""
+    along = pose.axes[:, 2] / max(pose.unit, 1e-6)
+    x, y = pose.down
+    return np.array([along @ [y, -x], along @ [x, y]], np.float32)
+
+
+def candidates(poses: Mapping[int, Pose]) -> list[int]:
+    """Frames worth looking at for teeth: the widest open of each way the head looks."""
+    gaps = {index: read_lips(pose.frontal).gap for index, pose in poses.items()}
+    cells: dict[tuple[int, ...], list[int]] = {}
+    for index in sorted(gaps, key=lambda index: (-gaps[index], index)):
+        if gaps[index] >= LEAST_GAP:
+            cell = tuple(int(part) for part in np.floor(facing(poses[index]) / _CELL))
+            cells.setdefault(cell, []).append(index)
+    fullest = sorted(cells.values(), key=lambda cell: (-len(cell), cell[0]))[:_MOST_CELLS]
+    return sorted(index for cell in fullest for index in cell[:_OF_A_CELL])
+
+
+def chosen(scores: Mapping[int, float], poses: Mapping[int, Pose]) -> list[int]:
+    """The frames to take teeth from, best first: good ones that look different ways."""
+    ranked = sorted(scores, key=lambda index: (-scores[index], index))
+    ranked = [index for index in ranked if scores[index] > _GOOD * max(scores[ranked[0]], 1e-9)]
+    taken: list[int] = []
+    for index in ranked:
+        ways = [facing(poses[other]) - facing(poses[index]) for other in taken]
+        if all(float(np.hypot(*way)) > _CELL for way in ways) and len(taken) < _MOST_DONORS:
+            taken.append(index)
+    return taken
 
 
 def teeth_score(pixels: UInt8Array, mesh: FloatArray, lips: FloatArray) -> float:
     """How much a frame is worth as a source of teeth; 0 for nothing.
 
-    Wide openings with something bright in them, seen from the front, score high; what
-    has the lips' own colour was taken for an opening by mistake.
+    Many teeth, an opening around them, seen from the front, score high; what has the lips'
+    own colour was taken for an opening by mistake.
 
     Args:
         pixels: (H, W, 3|4) the frame.
@@ -38,16 +125,18 @@ def teeth_score(pixels: UInt8Array, mesh: FloatArray, lips: FloatArray) -> float
     gap = read_lips(pose.frontal).gap
     if gap < LEAST_GAP:
         return 0.0
-    inside = _opening(pixels.shape[:2], mesh, 0.0) > 0.5
+    inside = _opening(pixels.shape[:2], mesh, _EDGE * pose.unit) > 0.5
     if not inside.any():
         return 0.0
     colours = pixels[..., :3][inside].astype(np.float32)
-    bright = float(np.percentile(colours.mean(axis=1), 80)) / 255
     flesh = float((np.abs(colours - lips).max(axis=1) < _LIKE_LIPS).mean())
     if flesh > _MOST_FLESH:
         return 0.0
+    tone = colours.mean(axis=1)
+    pale = (tone > lips.mean()) & (np.ptp(colours, axis=1) < _PALE * tone)
+    teeth = float((tone * pale).sum() / 255) / pose.unit**2
     turned = float(np.hypot(*pose.axes[:, 2])) / pose.unit
-    return min(gap, 0.2) * (0.2 + bright) * max(1.0 - turned, 0.1) * (1 - flesh)
+    return (teeth + 0.05 * min(gap, 0.2)) * max(1.0 - turned, 0.1) * (1 - flesh)
 
 
 def with_own_teeth(
@@ -75,7 +164,7 @@ def with_own_teeth(
     upper = _on_plate(plates, rgba, pose, rest.line, size)
     lower = _on_plate(plates, rgba, pose, rest.line + drop, size)
     down = (np.arange(upper.shape[0]) - upper.shape[0] // 2) / plates.scale
-    row = upper_row(plates, _cutting_edge(upper[..., 3], down))[..., None]
+    row = upper_row(plates, _cutting_edge(upper, down))[..., None]
     below = down + drop[1] / size
     keep_lower = np.clip((below - _SPLIT) / _SPLIT_SOFT + 0.5, 0, 1).astype(np.float32)
     return replace(
@@ -88,11 +177,20 @@ def with_own_teeth(
 
 
 def _cutting_edge(seen: FloatArray, down: FloatArray) -> float:
-    """How far down upper teeth may reach: to where the lower lip ends what is seen."""
-    middle = seen.shape[1] // 2
-    reach = max(seen.shape[1] // 12, 1)
-    shown = seen[:, middle - reach : middle + reach].mean(axis=1) > 0.5
-    return float(np.clip(down[shown].max(initial=UPPER_EDGE), UPPER_EDGE, _SPLIT))
+    """How far down the upper teeth of a frame, (h, w, 4) premultiplied, reach in the middle.
+
+    To where it gets dark below them, be it the depth or the line where rows of teeth meet,
+    or else to where the lower lip hides them.
+    """
+    middle, reach = seen.shape[1] // 2, max(seen.shape[1] // 12, 1)
+    colours, shares = np.split(seen[:, middle - reach : middle + reach].mean(axis=1), [3], axis=1)
+    shown = (shares[:, 0] > 0.5) & (down < _SPLIT)
+    if not shown.any():
+        return UPPER_EDGE
+    tone, places = (colours.mean(axis=1) / shares[:, 0].clip(1e-3))[shown], down[shown]
+    dark = (tone < _DARKER * np.maximum.accumulate(tone)) & (places > places[0] + _SHORTEST)
+    first = int(dark.argmax()) if dark.any() else len(places) - 1
+    return float(np.clip(places[first], 0.6 * UPPER_EDGE, _SPLIT))
 
 
 def _opening(shape: tuple[int, ...], mesh: FloatArray, inset: float) -> FloatArray:

@@ -13,6 +13,7 @@ from masktalk.engines.warp.bundle import Prepared, load_or_make
 from masktalk.engines.warp.cloth import Drape, cloth_frame
 from masktalk.engines.warp.draw import Canvas, draw_frame, read_canvas
 from masktalk.engines.warp.head import HeadField, HeadMotion, Lean
+from masktalk.engines.warp.interior import Plates
 from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.seal import Seal, is_parted, seal_lips
@@ -76,7 +77,8 @@ class Talker:
     def __init__(self, avatar: Avatar, prepared: Prepared, options: WarpOptions) -> None:
         self._avatar = avatar
         self._rig, self._style, self._plates = prepared.rig, prepared.style, prepared.plates
-        self._posture, self._options = prepared.posture, options
+        self._posture, self._donors = prepared.posture, prepared.donors
+        self._options = options
         self._last: tuple[int, Scene] | None = None
         self._drape: Drape | None = None
         self._head: HeadField | None = None
@@ -88,6 +90,7 @@ class Talker:
             self._drape = Drape.over(self._rig)
         self._canvas: tuple[int, Canvas] | None = None
         self._seal: tuple[int, Seal | None] | None = None
+        self._inside: tuple[int, Plates] | None = None
 
     def patch(self, index: int, values: FloatArray, lean: Lean | None = None) -> Patch | None:
         """The patch for the avatar's frame ``index`` with a mouth as in ``values``.
@@ -114,7 +117,8 @@ class Talker:
             )
         channels = self._posture.taken(channels)
         seal = self._seal_of(index, frame)
-        return speak_frame(frame, scene, self._rig, self._plates, channels, lean, seal)
+        plates = self._plates_of(index, scene)
+        return speak_frame(frame, scene, self._rig, plates, channels, lean, seal)
 
     def _scene(self, index: int) -> Scene | None:
         face = self._avatar.faces[index]
@@ -124,6 +128,11 @@ class Talker:
             still = self._avatar.frame_count == 1
             self._last = (index, Scene.of(face.mesh, self._rig, still=still, head=self._head))
         return self._last[1]
+
+    def _plates_of(self, index: int, scene: Scene) -> Plates:
+        if self._inside is None or self._inside[0] != index:
+            self._inside = (index, self._donors.seen_from(self._plates, scene.pose))
+        return self._inside[1]
 
     def _seal_of(self, index: int, frame: Frame) -> Seal | None:
         if self._seal is None or self._seal[0] != index:

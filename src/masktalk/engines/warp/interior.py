@@ -86,7 +86,7 @@ def upper_row(plates: Plates, edge: float) -> FloatArray:
     """(h, w) 0..1 the upper teeth on a plate, their cutting edges ``edge`` mouth units down."""
     x, y = _plate_coordinates(plates.scale)
     white = np.full(3, 255, np.float32)
-    row = _teeth(x, y - edge, _UPPER_CROWNS, _UPPER_LENGTHS, white, 0.0)[..., 3]
+    row = _teeth(x, y - edge, _UPPER_CROWNS, _UPPER_LENGTHS, white, flat=1.0)[..., 3]
     return _blurred(np.ascontiguousarray(row), plates.soft)
 
 
