@@ -29,6 +29,25 @@ def corpus(
 
 
 @app.command()
+def prompts(
+    folder: Annotated[Path, typer.Argument(help="Of the corpus.")] = _DEFAULT,
+    packages: Annotated[Path, typer.Option(help="Where the packages' files lie.")] = Path(
+        "/usr/share"
+    ),
+    network: Annotated[
+        Path | None, typer.Option(help="A trained network that aligns; the shipped one.")
+    ] = None,
+) -> None:
+    """Add real voices to a corpus: Debian's asterisk-core-sounds, en, es, fr, it and ru."""
+    from masktalk.speech.network import load_network, shipped_network
+    from masktalk.train.prompts import make_prompts
+
+    aligner = load_network(network) if network else shipped_network()
+    for path in make_prompts(packages, folder, aligner):
+        sys.stdout.write(f"{path}\n")
+
+
+@app.command()
 def fit(
     out: Annotated[Path, typer.Argument(help="The network to write.")],
     corpus: Annotated[Path, typer.Option(help="Folder made by `corpus`.")] = _DEFAULT,

@@ -230,6 +230,27 @@ def _write(path: Path, utterances: Iterator[Utterance], random: np.random.Genera
         features = features_of(audio)
         rows.append(features)
         labels.append(labels_of(utterance, len(features)))
+    write_shard(path, rows, labels)
+
+
+def write_shard(
+    path: Path,
+    rows: list[FloatArray],
+    labels: list[npt.NDArray[np.uint8]],
+    *,
+    recorded: bool = False,
+) -> None:
+    """Write one voice, whole or not at all.
+
+    Args:
+        path: Of the shard.
+        rows: (N, BANDS) log-mel of each utterance.
+        labels: (N,) phone classes of each.
+        recorded: Whether a person said it.
+
+    Raises:
+        MasktalkError: There are no utterances.
+    """
     if not rows:
         raise MasktalkError(path.stem, "said nothing", "look whether its voice is installed")
     partial = path.with_suffix(".part.npz")
@@ -238,6 +259,7 @@ def _write(path: Path, utterances: Iterator[Utterance], random: np.random.Genera
         features=np.concatenate(rows).astype(np.float16),
         labels=np.concatenate(labels),
         lengths=np.array([len(row) for row in rows], np.int32),
+        recorded=recorded,
     )
     partial.replace(path)
     log.info("%s: %d utterances, %.0f s", path.stem, len(rows), sum(map(len, rows)) / STEP_RATE)

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 #: Steps each head hears ahead.
 DELAYS = {"phones": 6, "late": 11, "gestures": 11, "voice": 4}
 _SIZES = {"phones": len(NAMES), "late": len(NAMES), "gestures": len(GESTURES), "voice": 1}
+#: How much more often real voices are heard than synthesised ones.
+_RECORDED = 3.0
 #: Share of the examples in which nobody speaks.
 _NOISE_ONLY = 0.06
 #: Share of the examples that begin with a pause.
@@ -69,12 +71,17 @@ class FitOptions:
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """One voice: (N, BANDS) log-mel, (N,) classes and (N, gestures) targets."""
+    """One voice: (N, BANDS) log-mel, (N,) classes and (N, gestures) targets.
+
+    Attributes:
+        share: How often it is heard, against others of its length.
+    """
 
     name: str
     features: npt.NDArray[np.float16]
     labels: npt.NDArray[np.uint8]
     gestures: FloatArray
+    share: float = 1.0
 
 
 def read_corpus(folder: Path) -> list[Shard]:
@@ -89,7 +96,9 @@ def read_corpus(folder: Path) -> list[Shard]:
             continue
         with np.load(path, allow_pickle=False) as packed:
             labels = packed["labels"]
-            shards.append(Shard(path.stem, packed["features"], labels, trajectories(labels)))
+            share = _RECORDED if packed.get("recorded") else 1.0
+            rows, targets = packed["features"], trajectories(labels)
+            shards.append(Shard(path.stem, rows, labels, targets, share))
     if not shards:
         raise InputError(folder, "has no corpus", "make one: python -m masktalk.train corpus")
     return shards
@@ -141,7 +150,7 @@ def _save(model: SpeechModel, options: FitOptions) -> None:
 def _batch(
     shards: list[Shard], bank: NoiseBank, random: np.random.Generator, options: FitOptions
 ) -> tuple[Tensor, Tensor, Tensor]:
-    weights = np.array([len(shard.labels) for shard in shards], float)
+    weights = np.array([len(shard.labels) * shard.share for shard in shards], float)
     chosen = random.choice(len(shards), options.batch, p=weights / weights.sum())
     rows, labels, gestures = [], [], []
     for index in chosen:
