@@ -27,6 +27,7 @@ _MIDDLE = LIP_COLUMNS // 2
 # In eye distances: how far beyond the mesh's edge teeth may show, at most this part of a
 # lip's height; and over what distance a lip's colour is averaged.
 _BAND, _MOST, _AVERAGE = 0.04, 0.45, 0.06
+_COARSE = 2.0  # pixels that an average's deviation is worked out at
 _BRIGHTER, _SURELY = 8.0, 22.0  # grey levels above the lip's own
 # Where lips meet they are darker: brightness there, and how far it reaches in eye distances.
 _LINE, _FOLD = 0.7, 0.01
@@ -79,22 +80,36 @@ def seal_lips(frame: Frame, mesh: FloatArray) -> Seal | None:
     corner, size = np.array([x0, y0], np.float32), (int(y1 - y0), int(x1 - x0))
     pixels = np.ascontiguousarray(frame.region(int(x0), int(y0), int(x1), int(y1))[..., :3])
     lips, between = filled(size, outer - corner), filled(size, inner - corner)
-    sealed = _sealed(pixels.astype(np.float32), lips, between, unit)
+    band = max(min(_BAND * unit, _MOST * _height(mesh)), 1.0)
+    sealed = _sealed(pixels.astype(np.float32), lips, between, unit, band)
     return Seal(int(x0), int(y0), np.clip(sealed + 0.5, 0, 255).astype(np.uint8))
 
 
-def _sealed(rgb: FloatArray, lips: FloatArray, between: FloatArray, unit: float) -> FloatArray:
-    """(h, w, 3) colours with the lips' own between them and where teeth overlap them."""
+def _sealed(
+    rgb: FloatArray, lips: FloatArray, between: FloatArray, unit: float, band: float
+) -> FloatArray:
+    """(h, w, 3) colours with the lips' own between them and where teeth overlap them.
+
+    Args:
+        rgb: (h, w, 3) float32 colours as they are.
+        lips: (h, w) 0..1 what lies inside the lips' outer edge.
+        between: (h, w) 0..1 what lies inside the inner one.
+        unit: Pixels between the outer eye corners.
+        band: Pixels beyond the inner edge within which there may be teeth.
+    """
     away = cv2.distanceTransform((between < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    band = max(min(_BAND * unit, _MOST * _height(lips, between)), 1.0)
     own = _averaged(rgb, lips * np.clip(away - band, 0, 1), max(_AVERAGE * unit, 1.5))
-    bright = rgb.mean(axis=2) - own.mean(axis=2)
+    bright = cv2.transform(rgb - own, np.full((1, 3), 1 / 3, np.float32))
     tooth = np.clip((bright - _BRIGHTER) / (_SURELY - _BRIGHTER), 0, 1)
     near = np.clip(band + 1 - away, 0, 1) * lips
-    weight = np.maximum(tooth * near, between)[..., None]
+    weight = np.maximum(tooth * near, between)
     meeting = np.clip(1 + TRIM * unit - away, 0, 1).astype(np.float32)
-    fold = cv2.GaussianBlur(meeting, (0, 0), _FOLD * unit + 0.5)[..., None]
-    return np.asarray((rgb + (own - rgb) * weight) * (1 - (1 - _LINE) * fold), np.float32)
+    fold = cv2.GaussianBlur(meeting, (0, 0), _FOLD * unit + 0.5)
+    own -= rgb
+    own *= weight[..., None]
+    own += rgb
+    own *= (1 - (1 - _LINE) * fold)[..., None]
+    return own
 
 
 def _unit(mesh: FloatArray) -> float:
@@ -108,16 +123,20 @@ def filled(shape: tuple[int, int], ring: FloatArray) -> FloatArray:
     return (mask / np.float32(255)).astype(np.float32)
 
 
-def _height(lips: FloatArray, between: FloatArray) -> float:
+def _height(mesh: FloatArray) -> float:
     """Mean height of one lip in pixels."""
-    columns = np.count_nonzero(between.max(axis=0) > 0.5)
-    flesh = np.maximum(lips - between, 0)[:, between.max(axis=0) > 0.5]
-    return float(flesh.sum() / max(2 * columns, 1))
+    rings = (UPPER_RINGS, LOWER_RINGS)
+    across = [mesh[list(lip[0]), :2] - mesh[list(lip[-1]), :2] for lip in rings]
+    return float(np.hypot(*np.concatenate(across).T).mean())
 
 
 def _averaged(rgb: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
     """(h, w, 3) weighted average of the colours around each pixel."""
-    weight = weight + np.float32(1e-4)
-    both = np.dstack([rgb * weight[..., None], weight])
-    mean = np.asarray(cv2.GaussianBlur(both, (0, 0), sigma), np.float32)
-    return np.asarray(mean[..., :3] / mean[..., 3:], np.float32)
+    height, width = weight.shape
+    small = (max(round(width * _COARSE / sigma), 1), max(round(height * _COARSE / sigma), 1))
+    small = (min(small[0], width), min(small[1], height))
+    weight = np.asarray(weight + 1e-4, np.float32)
+    both = cv2.merge([*cv2.split(rgb * weight[..., None]), weight])
+    mean = cv2.GaussianBlur(cv2.resize(both, small, interpolation=cv2.INTER_AREA), (0, 0), _COARSE)
+    average = np.ascontiguousarray(mean[..., :3] / mean[..., 3:])
+    return np.asarray(cv2.resize(average, (width, height)), np.float32)
