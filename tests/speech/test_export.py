@@ -115,5 +115,5 @@ def test_unknown_endings_and_names() -> None:
 def test_written_only_when_complete(subject: Subject, tmp_path: Path) -> None:
     write_articulation(subject, tmp_path / "a.dat", "csv")
     assert [path.name for path in tmp_path.iterdir()] == ["a.dat"]
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="does not exist"):
         write_articulation(subject, tmp_path / "none" / "a.csv")

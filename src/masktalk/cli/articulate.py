@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from masktalk.cli.console import report
-from masktalk.errors import OutputError
 
 
 def articulate(
@@ -39,14 +38,13 @@ def articulate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
 ) -> None:
     """Write what the mouth does while SPEECH is said."""
-    from masktalk.media import read_audio
+    from masktalk.media import check_output, read_audio
     from masktalk.speech import articulate as articulate_sound
     from masktalk.speech.export import Subject, format_for, write_articulation
     from masktalk.speech.known import articulate_known, transcript_for
 
     format_for(output, format)
-    if output.exists() and not overwrite:
-        raise OutputError(output, "is already there", "give --overwrite to replace it")
+    check_output(output, overwrite)
     audio = read_audio(speech)
     transcript = transcript_for(speech, text)
     if transcript is None:

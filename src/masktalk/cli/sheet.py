@@ -26,19 +26,17 @@ def sheet(
     import cv2
 
     from masktalk.evaluate.mouth_sheet import mouth_sheet
+    from masktalk.media import check_output, write_whole
     from masktalk.preparation import prepare
 
     if output.suffix.lower() != ".png":
         raise OutputError(output, "is not a .png", "give a name that ends in .png")
-    if output.exists() and not overwrite:
-        raise OutputError(output, "is already there", "give --overwrite to replace it")
+    check_output(output, overwrite)
     with (
         progress_bar() as progress,
         prepare(avatar, options=look.options(), progress=progress) as opened,
     ):
         picture = mouth_sheet(opened)
-    part = output.with_name(f".{output.stem}.part.png")
-    if not cv2.imwrite(str(part), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-        raise OutputError(output, "cannot be written", "choose another folder")
-    part.replace(output)
+    _, packed = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    write_whole(output, packed.tobytes(), overwrite=overwrite)
     report({"output": str(output)}, str(output))

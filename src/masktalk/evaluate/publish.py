@@ -11,6 +11,7 @@ from masktalk.errors import OutputError
 from masktalk.evaluate.page import page
 from masktalk.evaluate.review import Review, ReviewOptions, review
 from masktalk.evaluate.sheet import sheet
+from masktalk.media import check_output, write_whole
 from masktalk.types import Progress, silent
 
 
@@ -48,23 +49,10 @@ def write_review(
         raise OutputError(html, "is not the name of a page", "give a name that ends in .html")
     png = html.with_suffix(".png")
     for path in (html, png):
-        if path.exists() and not overwrite:
-            raise OutputError(path, "exists already", "give another name or --overwrite")
-    if not html.parent.is_dir():
-        raise OutputError(html, "its folder does not exist", "make it first")
+        check_output(path, overwrite)
     found = review(video, options, progress)
     packed = io.BytesIO()
     sheet(found).save(packed, "PNG", optimize=True)
-    _write(png, packed.getvalue())
-    _write(html, page(found).encode("utf-8"))
+    write_whole(png, packed.getvalue(), overwrite=overwrite)
+    write_whole(html, page(found).encode("utf-8"), overwrite=overwrite)
     return Published(found, html, png)
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(path, f"cannot be written ({error.strerror})") from error

@@ -72,6 +72,16 @@ def cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
     return OutputError(path, problem, remedy)
 
 
+def write_whole(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        OutputError: See ``check_output``; or the disk is full.
+    """
+    with PartFile(path, overwrite) as part:
+        part.path.write_bytes(content)
+
+
 class PartFile:
     """A hidden file beside the target that becomes the target, or vanishes.
 

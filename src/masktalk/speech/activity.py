@@ -10,11 +10,13 @@ from masktalk.types import FloatArray
 # Voice above ON opens the gate; voice below OFF from PAST steps ago to AHEAD steps on
 # closes it.
 _ON, _OFF = 0.5, 0.2
-_PAST, _AHEAD = 4, 8
+_PAST, _AHEAD = 5, 8
 # Steps before the sound at which the mouth starts to move, and how long it takes to rest.
-_BEFORE, _RELEASE = 6, 8
+_BEFORE, _RELEASE = 6, 9
 # How sure the detector must be, and how many steps to either side of it phones are believed.
 _SURE = 0.15
+# Speech that is certain holds an open gate, however little the network hears in noise.
+_CERTAIN, _HELD = 0.95, 0.6
 _SINCE, _UNTIL = 12, 3
 #: Steps of phones without speech after which it must be singing, which the detector misses.
 _SUNG = 250
@@ -30,7 +32,7 @@ class Agreement:
 
     def __init__(self) -> None:
         self._window = Window(_SINCE, _UNTIL)
-        self._rows = Lockstep({"voice": 1, "speech": 1})
+        self._rows = Lockstep({"voice": 1, "speech": 2})
         self._doubted = 0
 
     @property
@@ -48,11 +50,13 @@ class Agreement:
 
     def _agreed(self, windows: FloatArray) -> FloatArray:
         if len(windows):
-            self._rows.add("speech", windows.max(axis=1))
+            self._rows.add("speech", np.hstack([windows.max(axis=1), windows[:, _SINCE]]))
         both = self._rows.take()
         agreed = both["voice"].copy()
-        for index, speech in enumerate(both["speech"][:, 0].tolist()):
-            believed = speech > _SURE
+        for index, (near, here) in enumerate(both["speech"].tolist()):
+            believed = near > _SURE
+            if here > _CERTAIN:
+                agreed[index] = np.maximum(agreed[index], _HELD)
             if believed:
                 self._doubted = 0
             elif agreed[index, 0] > _ON:

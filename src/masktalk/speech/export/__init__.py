@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from masktalk.errors import OptionError, OutputError
+from masktalk.errors import OptionError
+from masktalk.media import write_whole
 from masktalk.speech.export.cues import rhubarb_json, rhubarb_tsv, rhubarb_xml, webvtt
 from masktalk.speech.export.curves import csv_text, json_text, livelink_text, vrm_text
 from masktalk.speech.export.picture import png_bytes
@@ -72,15 +73,7 @@ def write_articulation(
         OptionError: Unknown format.
         OutputError: The file cannot be written.
     """
-    target = Path(path)
-    data = format_for(target, name).encode(subject)
-    partial = target.with_name(f".{target.name}.part")
-    try:
-        partial.write_bytes(data)
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(target, f"cannot be written ({error.strerror})") from error
+    write_whole(path, format_for(path, name).encode(subject), overwrite=True)
 
 
 def _names() -> str:
