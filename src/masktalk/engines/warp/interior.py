@@ -25,6 +25,9 @@ _LOWER_CROWNS = (0.060, 0.066, 0.075, 0.076, 0.078, 0.12)
 _UPPER_LENGTHS = (0.0, -0.010, -0.002, -0.012, -0.018, -0.024)
 #: Where the cutting edges stand below the closed lip line.
 UPPER_EDGE, LOWER_EDGE = 0.030, 0.038
+#: What flesh around takes of each colour of the light, more or less than its share.
+_FLESH = np.array([-0.14, 0.06, 0.12], np.float32)
+_LOWER_SHADE = 0.24  # what the lower lip keeps from lower teeth
 #: Of a picture's blur, what a plate is blurred by; placing it in a frame blurs it again.
 _PLATE_BLUR = 0.55
 
@@ -63,8 +66,9 @@ def paint_plates(style: Style, unit: float) -> Plates:
     x, y = _plate_coordinates(scale)
     white = style.white * 0.97
     upper = _teeth(x, y - UPPER_EDGE, _UPPER_CROWNS, _UPPER_LENGTHS, white, style.flat)
+    shaded = white * (1 - _LOWER_SHADE * (1 + 1.2 * style.saturation * _FLESH))
     lower = _teeth(
-        x, LOWER_EDGE - y, _LOWER_CROWNS, (0.0,) * len(_LOWER_CROWNS), white * 0.76, style.flat
+        x, LOWER_EDGE - y, _LOWER_CROWNS, (0.0,) * len(_LOWER_CROWNS), shaded, style.flat
     )
     lower *= 1.0 - style.flat  # a cartoon shows a row of teeth and a tongue, no more
     soft = _PLATE_BLUR * style.blur * scale / unit
@@ -76,7 +80,7 @@ def paint_plates(style: Style, unit: float) -> Plates:
         cavity=_cavity_colour(style),
         scale=scale,
         shade=0.9 - 0.75 * style.flat,
-        tint=1 + style.saturation * np.array([-0.14, 0.06, 0.12], np.float32),
+        tint=1 + style.saturation * _FLESH,
         grain=style.grain,
         soft=style.blur,
     )
