@@ -130,6 +130,9 @@ class EngineFlags:
     cloth_strength: Annotated[
         float | None, _warp("How far cloth over a mouth moves, 0 to 3 [1.6].")
     ] = None
+    cloth_folds: Annotated[
+        float | None, _warp("How deep folds are laid on plain cloth, 0 (none) to 2 [1].")
+    ] = None
     head_motion: Annotated[
         str | None, _warp("Head and brows with the voice's stress: auto (pictures), on, off.")
     ] = None

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from masktalk.engines.warp.fabric import Fabric, light_up
 from masktalk.engines.warp.field import DENSITY, sample, smooth_step, turned_round
 from masktalk.engines.warp.head import Lean
+from masktalk.engines.warp.lips import trimmed
 from masktalk.engines.warp.mouth import warp_pixels
+from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, leaned
 from masktalk.engines.warp.shape import CHIN_DROP, Channels
-from masktalk.engines.warp.topology import CHIN, CORNERS, NOSE_BASE
-from masktalk.types import FloatArray, Frame, Patch, UInt8Array
+from masktalk.engines.warp.topology import CHIN, CORNERS, JAWLINE, NOSE_BASE
+from masktalk.types import FloatArray, Frame, Patch
 
+if TYPE_CHECKING:
+    from masktalk.avatar import Avatar
+
+_BESIDE = 0.18  # eye distances over which movement ends beside the face
 _SHADE = 0.3
 _SHADE_LIMIT = 0.10
-_SHEEN = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +51,33 @@ class Drape:
         shape = (rig.grid.rows, rig.grid.columns)
         x, y = (column.reshape(shape) for column in (rig.grid.nodes() - middle).T)
         top, chin = (float(rig.base[index, 1] - middle[1]) for index in (NOSE_BASE, CHIN))
-        sideways = np.exp(-((np.abs(x) / 0.58) ** 4))
         jaw = smooth_step((y - 0.3 * top) / (chin - 0.3 * top))
-        jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * sideways
-        mound = np.exp(-((x / 0.27) ** 2) - ((y / 0.19) ** 2))
-        moves = [(0 * x, jaw), (-x * mound, -0.5 * y * mound), (x * mound, 0 * y)]
+        jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * np.exp(-((np.abs(x) / 0.52) ** 3))
+        mound = np.exp(-((x / 0.36) ** 2) - ((y / 0.25) ** 2))
+        moves = [(0 * x, jaw), (-x * mound, -0.3 * y * mound), (x * mound, 0 * y)]
         shifts = np.stack([np.stack(move, axis=-1) for move in moves])
-        shifts *= rig.window[..., None] * DENSITY
+        shifts *= (rig.window * _within(rig))[..., None] * DENSITY
         heights = _relief(x, y, top, chin) * rig.window
         return cls(shifts.astype(np.float32), heights.astype(np.float32))
+
+
+def _within(rig: Rig) -> FloatArray:
+    """(rows, columns) 1 between the face's sides, softly 0 beside them.
+
+    Below the jaw's angle the sides go straight down, so that what the chin moves over
+    makes room for it.
+    """
+    grid, half = rig.grid, len(JAWLINE) // 2
+    places = grid.nodes().reshape(grid.rows, grid.columns, 2)
+    middle, chin = rig.base[NOSE_BASE, 0], rig.base[CHIN, 1]
+    total = np.ones((grid.rows, grid.columns), np.float32)
+    for side in (JAWLINE[: half + 1], JAWLINE[::-1][: half + 1]):
+        x, y = rig.base[list(side)].T
+        edge = np.interp(np.minimum(places[:, 0, 1], chin - 0.12), np.maximum.accumulate(y), x)
+        across = np.sign(x[0] - middle)
+        beyond = across * (places[..., 0] - edge[:, None])
+        total *= smooth_step((_BESIDE - beyond) / _BESIDE)
+    return total
 
 
 def _relief(x: FloatArray, y: FloatArray, top: float, chin: float) -> FloatArray:
@@ -71,64 +95,80 @@ def _relief(x: FloatArray, y: FloatArray, top: float, chin: float) -> FloatArray
         for start, slope in ((0.14, 0.16), (0.23, 0.24), (0.34, 0.26))
     ) * np.sin(np.pi * down)
     creases = np.exp(-(((side - 0.33 + 0.8 * y**2) / 0.035) ** 2) - ((y / 0.16) ** 2))
-    jaw = 0.34 * chin_rise - 0.20 * mouth + 0.07 * folds
+    # The jaw's own movement is seen; more shade than this would be taken for another one.
+    jaw = 0.15 * chin_rise - 0.09 * mouth + 0.03 * folds
     rounding = 0.22 * mouth
     spreading = -0.14 * mouth + 0.06 * creases
     return np.stack([jaw, rounding, spreading])
 
 
-def cloth_frame(
-    frame: Frame,
-    scene: Scene,
-    cloth: Drape,
-    channels: Channels,
-    *,
-    strength: float,
-    light: FloatArray,
-    lean: Lean | None = None,
-) -> Patch:
-    """The patch that moves the cloth over one frame's mouth.
+class Cloth:
+    """One avatar's cloth.
 
     Args:
-        frame: Whose cloth it is.
-        scene: Where its face is.
-        cloth: How its cloth moves.
-        channels: What the mouth under it does.
-        strength: 1 moves the cloth as far as the skin under it moves.
+        fabric: Where it lies and what folds it needs.
+        drape: How it moves.
+        strength: 1 moves it as far as the skin under it moves.
         light: (2,) towards the light along the picture's x and y.
-        lean: How the head moves, if it does.
     """
-    amounts = strength * cloth_amounts(channels)
-    forward = np.tensordot(amounts, cloth.shifts, axes=1).astype(np.float32)
-    height = np.tensordot(amounts, cloth.heights, axes=1).astype(np.float32)
-    at = leaned(scene, lean)
-    away = displacement(scene, at, turned_round(forward, at) - at)
-    patch = warp_pixels(frame, scene.grid, *scene.grid.absolute(scene.grid.spread(away)))
-    tone = sample(_tone(forward, height, light), at)
-    _light_up(patch.pixels, scene.grid.spread(tone))
-    return patch
+
+    def __init__(self, fabric: Fabric, drape: Drape, *, strength: float, light: FloatArray) -> None:
+        self._fabric, self._drape = fabric, drape
+        self._strength, self._light = strength, light
+        self._laid: tuple[int, Frame] | None = None
+
+    @classmethod
+    def of(
+        cls, avatar: Avatar, rig: Rig, *, strength: float, folds: float, light: FloatArray
+    ) -> Cloth:
+        """The cloth that the first frame with a face shows."""
+        index, face = next((i, face) for i, face in enumerate(avatar.faces) if face is not None)
+        pose = fit_pose(trimmed(face.mesh))
+        fabric = Fabric.read(avatar.frame(index), pose, rig, folds * min(strength, 1.0))
+        return cls(fabric, Drape.over(rig), strength=strength, light=light)
+
+    def patch(
+        self, index: int, frame: Frame, scene: Scene, channels: Channels, lean: Lean | None = None
+    ) -> Patch:
+        """The patch that moves the cloth over one frame's mouth.
+
+        Args:
+            index: Of the frame in the avatar.
+            frame: Whose cloth it is.
+            scene: Where its face is.
+            channels: What the mouth under it does.
+            lean: How the head moves, if it does.
+        """
+        amounts = self._strength * cloth_amounts(channels)
+        forward = np.tensordot(amounts, self._drape.shifts, axes=1).astype(np.float32)
+        height = np.tensordot(amounts, self._drape.heights, axes=1).astype(np.float32)
+        at = leaned(scene, lean)
+        source = turned_round(forward, at)
+        fine = scene.grid.spread(displacement(scene, at, source - at))
+        laid = self._laid_over(index, frame, scene)
+        patch = warp_pixels(laid, scene.grid, *scene.grid.absolute(fine))
+        # Shade stays on the cloth that it is on: it goes where the cloth goes.
+        tone = sample(_tone(forward, height, self._light) * self._fabric.cover, source)
+        light_up(patch.pixels, scene.grid.spread(tone))
+        return patch
+
+    def _laid_over(self, index: int, frame: Frame, scene: Scene) -> Frame:
+        if self._laid is None or self._laid[0] != index:
+            self._laid = (index, self._fabric.laid(frame, scene.pose))
+        return self._laid[1]
 
 
 def cloth_amounts(channels: Channels) -> FloatArray:
     """(3,) drop of the jaw, rounding and spreading of the lips, in eye distances or shares."""
     c = channels
     spread = 0.5 * float(c.stretch.mean()) + 0.5 * float(c.smile.mean())
-    amounts = [CHIN_DROP * c.jaw, 0.30 * c.pucker + 0.22 * c.funnel, 0.30 * spread]
+    amounts = [CHIN_DROP * c.jaw, 0.36 * c.pucker + 0.24 * c.funnel, 0.40 * spread]
     return np.array(amounts, np.float32)
-
-
-def _light_up(pixels: UInt8Array, tone: FloatArray) -> None:
-    """Shade in place; black cloth shines too, so a part of the light does not depend on it."""
-    gain = (tone * 256.0).astype(np.int16)[..., None]
-    lit = pixels[..., :3].astype(np.int16)
-    lit += (lit + _SHEEN) * gain >> 8
-    np.clip(lit, 0, 255, out=lit)
-    pixels[..., :3] = lit
 
 
 def _tone(forward: FloatArray, height: FloatArray, light: FloatArray) -> FloatArray:
     """Cloth that turns towards the light is lighter; cloth that is pushed together is darker."""
     slope_y, slope_x = np.gradient(height * DENSITY)
     squeeze = np.gradient(forward[..., 0], axis=1) + np.gradient(forward[..., 1], axis=0)
-    tone = -(slope_x * light[0] + slope_y * light[1]) + 0.35 * squeeze
+    tone = -(slope_x * light[0] + slope_y * light[1]) + 0.15 * squeeze
     return np.asarray(np.clip(_SHADE * tone, -_SHADE_LIMIT, _SHADE_LIMIT), np.float32)

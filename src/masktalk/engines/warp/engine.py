@@ -10,7 +10,7 @@ from pydantic import Field
 
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.warp.bundle import Prepared, load_or_make
-from masktalk.engines.warp.cloth import Drape, cloth_frame
+from masktalk.engines.warp.cloth import Cloth, Drape
 from masktalk.engines.warp.draw import Canvas, draw_frame, read_canvas
 from masktalk.engines.warp.head import HeadField, HeadMotion, Lean
 from masktalk.engines.warp.interior import Plates
@@ -32,6 +32,8 @@ class WarpOptions(EngineOptions):
     Attributes:
         amplitude: How large the mouth's movements are; 1 is as the speech asks.
         cloth_strength: How far cloth over a mouth moves; 1 is as far as the skin under it.
+        cloth_folds: How deep folds are laid on cloth that is too plain to be seen moving; 0
+            leaves all cloth as the picture shows it.
         head_motion: Whether head and brows move a little with the voice's stress;
             ``auto`` for pictures, not for videos, whose heads move by themselves.
         head_strength: How far they move.
@@ -39,6 +41,7 @@ class WarpOptions(EngineOptions):
 
     amplitude: float = Field(1.0, ge=0.0, le=2.0)
     cloth_strength: float = Field(1.6, ge=0.0, le=3.0)
+    cloth_folds: float = Field(1.0, ge=0.0, le=2.0)
     head_motion: Literal["auto", "on", "off"] = "auto"
     head_strength: float = Field(1.0, ge=0.0, le=3.0)
 
@@ -86,8 +89,17 @@ class Talker:
         still = avatar.is_picture and avatar.overlay is None  # a laid-back mask stays on its head
         if wanted == "on" or (wanted == "auto" and still):
             self._head = HeadField.around(self._rig.base)
-        if avatar.mouth in ("cloth", "draw"):
+        if avatar.mouth == "draw":
             self._drape = Drape.over(self._rig)
+        self._cloth: Cloth | None = None
+        if avatar.mouth == "cloth":
+            self._cloth = Cloth.of(
+                avatar,
+                self._rig,
+                strength=options.cloth_strength,
+                folds=options.cloth_folds,
+                light=self._style.light,
+            )
         self._canvas: tuple[int, Canvas] | None = None
         self._seal: tuple[int, Seal | None] | None = None
         self._inside: tuple[int, Plates] | None = None
@@ -102,19 +114,11 @@ class Talker:
             return None
         channels = read_channels(values * self._options.amplitude)
         frame = self._avatar.frame(index)
-        if self._drape is not None and self._avatar.mouth == "draw":
+        if self._drape is not None:
             canvas = self._canvas_of(index, frame, scene)
             return draw_frame(canvas, scene, self._rig, self._plates, self._drape, channels, lean)
-        if self._drape is not None:
-            return cloth_frame(
-                frame,
-                scene,
-                self._drape,
-                channels,
-                strength=self._options.cloth_strength,
-                light=self._style.light,
-                lean=lean,
-            )
+        if self._cloth is not None:
+            return self._cloth.patch(index, frame, scene, channels, lean)
         channels = self._posture.taken(channels)
         seal = self._seal_of(index, frame)
         plates = self._plates_of(index, scene)

@@ -1,0 +1,216 @@
+"""Cloth in a picture: where it lies, and folds for cloth that shows none.
+
+What has no structure cannot be seen to move: a black hood whose every point sinks looks
+like a black hood. So plain cloth is given faint folds once, at rest, which then ride on
+it as its own would. Cloth that shows folds or a pattern of its own is left as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+
+from masktalk.engines.warp.field import DENSITY, sample, smooth_step
+from masktalk.engines.warp.pose import Pose
+from masktalk.engines.warp.rig import Rig
+from masktalk.engines.warp.topology import CHIN, CORNERS, FACE_OVAL, NOSE_BASE
+from masktalk.types import FloatArray, Frame, UInt8Array
+
+#: Grey levels by which even black cloth takes light; the rest is a part of its own.
+SHEEN = 10
+
+_LEVELS = 11.0  # of grey, the deviation that folds bring to cloth that is all plain
+_PLAIN = 8.5  # grey levels of its own structure with which cloth needs no folds
+_BOOST = 3.0  # how much stronger plain cloth shows what structure it has
+_FINE = 4  # nodes of the relief between two of the rig's grid
+_ALIKE = 26.0  # grey levels by which cloth may differ from itself
+_BEYOND = 0.10  # eye distances that cloth reaches past the face's outline
+_ABOVE = 0.15  # and above the nose's base
+_SOFT = 0.20  # eye distances over which folds end towards the cloth's edge
+
+#: Sizes of folds: how strong, and their wavelength along and across, in eye distances.
+_FOLDS = ((1.0, 1.0, 0.32), (1.0, 0.55, 0.16), (0.6, 0.30, 0.08))
+_SLANT = 25.0  # degrees, to either side
+_SAG = 0.5  # how much they hang through between the cheeks
+_SEED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Fabric:
+    """The cloth over a mouth.
+
+    Attributes:
+        cover: (rows, columns) on the rig's grid, 1 where cloth lies, softly 0 at its edge.
+        relief: (h, w) on a lattice ``_FINE`` times as dense, the light that folds add, as
+            a part of the brightness; None for cloth that is seen to move without.
+        corner: (2,) place of the relief's first node on the face's plane.
+    """
+
+    cover: FloatArray
+    relief: FloatArray | None
+    corner: FloatArray
+
+    @classmethod
+    def read(cls, frame: Frame, pose: Pose, rig: Rig, folds: float = 1.0) -> Fabric:
+        """Look at the cloth of a frame.
+
+        Args:
+            frame: With the face at rest.
+            pose: Where its face is.
+            rig: The avatar's.
+            folds: How deep folds are on cloth that is all plain; 1 is as usual.
+        """
+        colours = _colours(frame, pose, rig)
+        cover = _cover(colours, rig)
+        corner = np.array([rig.grid.left, rig.grid.top], np.float32)
+        grey = np.asarray(colours @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
+        own = _structure(grey, cover)
+        plain = folds * _plainness(own, cover)
+        if plain <= 0:
+            return cls(cover, None, corner)
+        levels = plain * (
+            _LEVELS * _folds(rig) + _BOOST * _fine(cv2.GaussianBlur(own, (0, 0), 1.0))
+        )
+        lit = levels * _fine(cover) / (float(np.average(grey, weights=cover)) + SHEEN)
+        return cls(cover, np.asarray(np.clip(lit, -0.9, 0.9), np.float32), corner)
+
+    def laid(self, frame: Frame, pose: Pose) -> Frame:
+        """The frame with folds on its cloth."""
+        if self.relief is None:
+            return frame
+        height, width = self.relief.shape
+        ends = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32)
+        box = pose.pixel(self.corner + ends / (DENSITY * _FINE))
+        low = np.clip(np.floor(box.min(axis=0)).astype(int), 0, [frame.width, frame.height])
+        high = np.clip(np.ceil(box.max(axis=0)).astype(int), low, [frame.width, frame.height])
+        size = high - low
+        if not size.all():
+            return frame
+        # Lattice nodes to pixels of the box.
+        there = np.empty((2, 3), np.float32)
+        there[:, :2] = pose.axes[:, :2] / (DENSITY * _FINE)
+        there[:, 2] = pose.pixel(self.corner) - low
+        tone = cv2.warpAffine(self.relief, there, (int(size[0]), int(size[1])))
+        pixels = frame.region(*low.tolist(), *high.tolist()).copy()
+        light_up(pixels, np.asarray(tone, np.float32))
+        return frame.with_region(int(low[0]), int(low[1]), pixels)
+
+
+def light_up(pixels: UInt8Array, tone: FloatArray) -> None:
+    """Shade in place; black cloth shines too, so a part of the light does not depend on it."""
+    gain = (tone * 256.0).astype(np.int16)[..., None]
+    lit = pixels[..., :3].astype(np.int16)
+    lit += (lit + SHEEN) * gain >> 8
+    np.clip(lit, 0, 255, out=lit)
+    pixels[..., :3] = lit
+
+
+def _colours(frame: Frame, pose: Pose, rig: Rig) -> FloatArray:
+    """(rows, columns, 3) what the picture shows at the rig's nodes."""
+    at = pose.pixel(rig.grid.nodes()).reshape(rig.grid.rows, rig.grid.columns, 2)
+    limit = [frame.width - 1, frame.height - 1]
+    low = np.clip(np.floor(at.min(axis=(0, 1))).astype(int) - 8, 0, limit)
+    high = np.clip(np.ceil(at.max(axis=(0, 1))).astype(int) + 8, low + 1, [v + 1 for v in limit])
+    crop = frame.region(*low.tolist(), *high.tolist())[..., :3].astype(np.float32)
+    soft = cv2.GaussianBlur(crop, (0, 0), max(0.4 * pose.unit / DENSITY, 0.5))
+    return sample(np.asarray(soft, np.float32), np.asarray(at - low, np.float32))
+
+
+def _cover(colours: FloatArray, rig: Rig) -> FloatArray:
+    """Nodes around the face that are joined to the cloth over mouth and chin, and like it."""
+    seed = _middle(rig)
+    typical = np.median(colours[seed > 0], axis=0)
+    spread = float(np.median(np.abs(colours[seed > 0] - typical).max(axis=1)))
+    alike = np.abs(colours - typical).max(axis=2) < max(_ALIKE, 4 * spread)
+    found: UInt8Array = (alike & (_face(rig) > 0)).astype(np.uint8)
+    count, parts = cv2.connectedComponents(found)
+    shares = np.bincount(parts[(seed > 0) & (parts > 0)], minlength=count)
+    chosen = (parts == int(shares.argmax())).astype(np.uint8) if shares.any() else seed
+    closed = cv2.morphologyEx(chosen, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    inside = cv2.distanceTransform(np.pad(closed, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return smooth_step(np.asarray((inside - 1) / (_SOFT * DENSITY), np.float32))
+
+
+def _face(rig: Rig) -> UInt8Array:
+    """(rows, columns) 1 within the face's outline, from a little above the nose's base."""
+    oval = rig.base[list(FACE_OVAL)]
+    outward = oval - oval.mean(axis=0)
+    outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
+    ring = rig.grid.index(np.asarray(oval + _BEYOND * outward, np.float32))
+    face: UInt8Array = np.zeros((rig.grid.rows, rig.grid.columns), np.uint8)
+    cv2.fillPoly(face, [np.round(ring).astype(np.int32)], (1,))
+    first = float(rig.grid.index(rig.base[NOSE_BASE])[1]) - _ABOVE * DENSITY
+    face[: max(int(first), 0)] = 0
+    return face
+
+
+def _middle(rig: Rig) -> UInt8Array:
+    """(rows, columns) 1 from the mouth to near the chin."""
+    mouth, chin = rig.base[list(CORNERS[:2])].mean(axis=0), rig.base[CHIN]
+    ends = np.round(rig.grid.index(np.stack([mouth, 0.3 * mouth + 0.7 * chin]))).astype(int)
+    seed: UInt8Array = np.zeros((rig.grid.rows, rig.grid.columns), np.uint8)
+    cv2.line(seed, ends[0].tolist(), ends[1].tolist(), (1,), round(0.2 * DENSITY))
+    return seed
+
+
+def _structure(grey: FloatArray, cover: FloatArray) -> FloatArray:
+    """(rows, columns) grey levels by which cloth differs from its surroundings on it."""
+    wide = 0.25 * DENSITY
+    total = cv2.GaussianBlur(grey * cover, (0, 0), wide)
+    even = total / np.maximum(cv2.GaussianBlur(cover, (0, 0), wide), 1e-3)
+    return np.asarray(grey - even, np.float32)
+
+
+def _plainness(own: FloatArray, cover: FloatArray) -> float:
+    """1 for cloth without structure of its own, 0 for cloth that has enough to be seen."""
+    inside = own[cover > 0.9]
+    if len(inside) < 20:
+        return 0.0
+    low, high = np.percentile(inside, (16, 84))  # a standard deviation to either side
+    return float(np.clip(1 - (high - low) / 2 / _PLAIN, 0, 1))
+
+
+def _fine(coarse: FloatArray) -> FloatArray:
+    """A field on the rig's grid on the relief's lattice."""
+    rows, columns = (count * _FINE for count in coarse.shape)
+    down, across = np.mgrid[:rows, :columns].astype(np.float32) / np.float32(_FINE)
+    return sample(coarse, np.stack([across, down], axis=-1))
+
+
+def _folds(rig: Rig) -> FloatArray:
+    """(h, w) light on folds over the rig's grid, of deviation 1."""
+    pattern, middle = _pattern(), rig.base[list(CORNERS[:2])].mean(axis=0)
+    rows, columns = rig.grid.rows * _FINE, rig.grid.columns * _FINE
+    first = rig.grid.index(middle) * _FINE - len(pattern) / 2
+    there = np.array([[1, 0, first[0]], [0, 1, first[1]]], np.float32)
+    return np.asarray(cv2.warpAffine(pattern, there, (columns, rows)), np.float32)
+
+
+@cache
+def _pattern() -> FloatArray:
+    """(S, S) light from above on folds that hang across a face, its mouth in the middle.
+
+    Noise that is long along the folds and short across them, with a crease wherever it
+    crosses zero.
+    """
+    dense, side = DENSITY * _FINE, 5 * DENSITY * _FINE
+    random = np.random.default_rng(_SEED)
+    y, x = (np.mgrid[:side, :side].astype(np.float32) - side / 2) / dense
+    y = y + _SAG * x * x
+    total: FloatArray = np.zeros((side, side), np.float32)
+    for strength, along, across in _FOLDS:
+        for slant in np.deg2rad([_SLANT, -_SLANT]):
+            noise = random.normal(size=(side, side)).astype(np.float32)
+            wide, high = (dense * length / (2 * np.pi) for length in (along, across))
+            narrow = cv2.GaussianBlur(noise, (0, 0), 0.8 * wide, sigmaY=0.8 * high)
+            broad = cv2.GaussianBlur(noise, (0, 0), 1.5 * wide, sigmaY=1.5 * high)
+            band = np.asarray(narrow - broad, np.float32)
+            cos, sin = np.cos(slant), np.sin(slant)
+            at = np.stack([x * cos + y * sin, y * cos - x * sin], axis=-1) * dense + side / 2
+            turned = sample(band / band.std(), at.astype(np.float32))
+            light = cv2.Sobel(np.sqrt(turned**2 + 0.15), cv2.CV_32F, 0, 1)
+            total += np.float32(strength) * light / light.std()
+    return np.asarray(np.clip(total / total.std(), -2.5, 2.5), np.float32)
