@@ -32,9 +32,9 @@ class NoiseBank:
 
     @staticmethod
     def make(random: np.random.Generator, seconds: int = 40) -> NoiseBank:
-        """White, pink, brown and speech-shaped noise, hum, and music of a sort."""
+        """White (twice), pink, brown and speech-shaped noise, hum, and music of a sort."""
         count = seconds * _RATE
-        noises = [_coloured(random, count, slope) for slope in (0.0, 0.5, 1.0, 0.8)]
+        noises = [_coloured(random, count, slope) for slope in (0.0, 0.0, 0.5, 1.0, 0.8)]
         noises += [_hum(random, count), _music(random, count), _music(random, count)]
         rows = []
         for noise in noises:
@@ -59,7 +59,7 @@ def augment(rows: FloatArray, bank: NoiseBank, random: np.random.Generator) -> F
             kind = bank.rows[random.integers(len(bank.rows))]
             begin = random.integers(0, len(kind) - rows.shape[1])
             noise = kind[begin : begin + rows.shape[1]]
-            out[index] = _mix(out[index], noise, random.uniform(-3, 35))
+            out[index] = _mix(out[index], noise, random.uniform(-2, 28))
         out[index] += _line(random)
     return _masked(_exchanged(levelled(out), random), random)
 
