@@ -22,7 +22,8 @@ from masktalk.types import FloatArray, Frame, Patch
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_BESIDE = 0.18  # eye distances over which movement ends beside the face
+_WIDER = 0.07  # eye distances that hoods stand off the face's sides
+_BESIDE = 0.20  # over which movement ends beside them
 _SHADE = 0.3
 _SHADE_LIMIT = 0.10
 
@@ -52,7 +53,7 @@ class Drape:
         x, y = (column.reshape(shape) for column in (rig.grid.nodes() - middle).T)
         top, chin = (float(rig.base[index, 1] - middle[1]) for index in (NOSE_BASE, CHIN))
         jaw = smooth_step((y - 0.3 * top) / (chin - 0.3 * top))
-        jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * np.exp(-((np.abs(x) / 0.52) ** 3))
+        jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * np.exp(-((np.abs(x) / 0.64) ** 2.5))
         mound = np.exp(-((x / 0.36) ** 2) - ((y / 0.25) ** 2))
         moves = [(0 * x, jaw), (-x * mound, -0.3 * y * mound), (x * mound, 0 * y)]
         shifts = np.stack([np.stack(move, axis=-1) for move in moves])
@@ -73,10 +74,10 @@ def _within(rig: Rig) -> FloatArray:
     total = np.ones((grid.rows, grid.columns), np.float32)
     for side in (JAWLINE[: half + 1], JAWLINE[::-1][: half + 1]):
         x, y = rig.base[list(side)].T
-        edge = np.interp(np.minimum(places[:, 0, 1], chin - 0.12), np.maximum.accumulate(y), x)
+        edge = np.interp(np.minimum(places[:, 0, 1], chin - 0.2), np.maximum.accumulate(y), x)
         across = np.sign(x[0] - middle)
         beyond = across * (places[..., 0] - edge[:, None])
-        total *= smooth_step((_BESIDE - beyond) / _BESIDE)
+        total *= smooth_step(1 + (_WIDER - beyond) / _BESIDE)
     return total
 
 
