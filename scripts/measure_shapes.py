@@ -53,7 +53,7 @@ def pulls(phones: tuple[str, ...]) -> FloatArray:
 
 def posteriors(sound: Path) -> FloatArray:
     """(N, P) phone posteriors of a whole recording."""
-    spectrum, hearing = Spectrum(), Hearing(load_acoustic_model())
+    spectrum, hearing = Spectrum(), Hearing()
     samples = read_audio(sound, SPEECH_RATE).samples
     power = np.concatenate([spectrum.push(samples), spectrum.flush()])
     return np.concatenate([hearing.push(power), hearing.flush()])

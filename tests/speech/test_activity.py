@@ -50,7 +50,7 @@ def test_phones_without_speech_are_not_believed_until_they_go_on() -> None:
 def test_voice_near_speech_is_as_the_network_hears_it() -> None:
     voice = np.linspace(0, 1, 60, dtype=np.float32)[:, None]
     speech = np.zeros((60, 1), np.float32)
-    speech[30] = 1
+    speech[30] = 0.5
     agreement = Agreement()
     agreed = np.concatenate([agreement.push(voice, speech), agreement.flush()])
     np.testing.assert_array_equal(agreed[27:43], voice[27:43])

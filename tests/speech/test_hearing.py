@@ -18,7 +18,7 @@ def spectra(samples: FloatArray) -> FloatArray:
 
 
 def heard(power: FloatArray, size: int) -> tuple[FloatArray, float]:
-    hearing = Hearing(load_acoustic_model())
+    hearing = Hearing()
     parts = [hearing.push(power[i : i + size]) for i in range(0, len(power), size)]
     return np.concatenate([*parts, hearing.flush()]), hearing.warp
 

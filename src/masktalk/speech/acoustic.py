@@ -7,9 +7,11 @@ Front end and features follow SphinxTrain: 25 mel bands, 13 cepstra, two differe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import IO
 
 import numpy as np
 
@@ -23,7 +25,9 @@ _LIFTER = 22
 #: How loud the model's training speech was at its peak, above its mean, in c0.
 _PEAK = np.float32(26.0)
 #: Acoustic scale: the streams are not independent, so likelihoods are flattened.
-_SCALE = np.float32(0.5)
+SCALE = np.float32(0.5)
+#: Steps of the logarithms of mixture weights in the pack.
+WEIGHT_STEP = np.float32(0.10239)
 _MEAN_STEPS = 100.0
 _MEAN_MEMORY = 500.0
 _ACTIVE = np.float32(-25.0)
@@ -56,7 +60,7 @@ class AcousticModel:
             mixed = np.exp(density, out=density) @ self.weights[stream]
             scores += np.log(np.maximum(mixed, 1e-30, out=mixed), out=mixed)
             scores += top
-        scaled = scores.max(axis=2).T * _SCALE
+        scaled = scores.max(axis=2).T * SCALE
         scaled = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), np.float32)
 
@@ -64,14 +68,17 @@ class AcousticModel:
 @lru_cache(maxsize=1)
 def load_acoustic_model() -> AcousticModel:
     """The shipped model, unpacked once."""
-    with (
-        (files("masktalk.speech") / "data" / "acoustic.npz").open("rb") as stream,
-        np.load(stream, allow_pickle=False) as packed,
-    ):
+    with (files("masktalk.speech") / "data" / "acoustic.npz").open("rb") as stream:
+        return read_acoustic_model(stream)
+
+
+def read_acoustic_model(stream: IO[bytes]) -> AcousticModel:
+    """A model packed by ``scripts/pack_acoustic.py``."""
+    with np.load(stream, allow_pickle=False) as packed:
         names = tuple(str(name) for name in packed["phones"])
         mean = packed["mean"].astype(np.float32)
         variance = packed["variance"].astype(np.float32)
-        weights = np.exp(-packed["weights"].astype(np.float32) * np.float32(0.10239))
+        weights = np.exp(-packed["weights"].astype(np.float32) * WEIGHT_STEP)
     inverse = 0.5 / variance
     constant = -(mean**2 * inverse).sum(-1) - 0.5 * np.log(variance).sum(-1)
     factors = np.concatenate([-inverse, 2 * mean * inverse, constant[..., None]], axis=-1)
@@ -83,10 +90,14 @@ def load_acoustic_model() -> AcousticModel:
 
 
 class PhoneStage:
-    """(N, 25) levelled log-mel rows in, (N, P) phone posteriors out."""
+    """(N, 25) levelled log-mel rows in, (N, P) phone posteriors out.
 
-    def __init__(self, model: AcousticModel) -> None:
-        self._model = model
+    Args:
+        posteriors: ``AcousticModel.posteriors``, or what does the same.
+    """
+
+    def __init__(self, posteriors: Callable[[FloatArray], FloatArray]) -> None:
+        self._posteriors = posteriors
         self._window = Window(3, 3)
         self._sum = np.zeros(_CEPSTRA, np.float32)
         self._count = _MEAN_STEPS
@@ -116,12 +127,10 @@ class PhoneStage:
         return cepstra
 
     def _score(self, windows: FloatArray) -> FloatArray:
-        if not len(windows):
-            return np.zeros((0, len(self._model.phones)), np.float32)
         w = windows
         velocity = w[:, 5] - w[:, 1]
         acceleration = (w[:, 6] - w[:, 2]) - (w[:, 4] - w[:, 0])
-        return self._model.posteriors(np.stack([w[:, 3], velocity, acceleration], axis=1))
+        return self._posteriors(np.stack([w[:, 3], velocity, acceleration], axis=1))
 
 
 def cepstra_of(rows: FloatArray) -> FloatArray:

@@ -15,6 +15,7 @@ import numpy as np
 
 from masktalk.speech import acoustic, network
 from masktalk.speech.activity import Agreement, Gate
+from masktalk.speech.compiled import CompiledStage
 from masktalk.speech.detector import Detector
 from masktalk.speech.gestures import GESTURES, channels_of
 from masktalk.speech.hearing import Hearing
@@ -60,9 +61,9 @@ class Listener:
         model = acoustic.load_acoustic_model()
         self._network = trained or network.shipped_network()
         self._intake, self._spectrum = Intake(), Spectrum(_TOGETHER)
-        self._hearing, self._leveller = Hearing(model), Leveller()
+        self._hearing, self._leveller = Hearing(), Leveller()
         self._shapes = ShapeStage(load_phone_shapes(model.phones))
-        self._heads = network.NetworkStage(self._network)
+        self._heads = network.NetworkStage(trained) if trained else CompiledStage(self._network)
         self._detector, self._agreement, self._gate = Detector(), Agreement(), Gate()
         self._presence = Lockstep({"present": 1, "voice": 1})
         widths = {"shape": 3, "gestures": len(GESTURES), "voice": 1, "gate": 1}

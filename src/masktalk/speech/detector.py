@@ -7,11 +7,10 @@ music and crackle as well. The detector tells speech from those, though not sing
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
-import onnxruntime
 
+from masktalk.speech.compiled import session
 from masktalk.speech.intake import SPEECH_RATE
 from masktalk.speech.spectrum import HOP
 from masktalk.types import FloatArray
@@ -74,7 +73,7 @@ class Detector:
 
 def _judged(samples: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
     feeds = {"input": samples, "state": state, "sr": np.array(SPEECH_RATE)}
-    likelihood, after = _session().run(None, feeds)
+    likelihood, after = session("detector.onnx").run(None, feeds)
     return likelihood, after
 
 
@@ -85,12 +84,3 @@ def _rested() -> FloatArray:
     for _ in range(_REST):
         _, state = _judged(np.zeros((1, _BEFORE + BLOCK), np.float32), state)
     return state
-
-
-@lru_cache(maxsize=1)
-def _session() -> onnxruntime.InferenceSession:
-    """The network holds no state, so that all streams of a process share it."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = (files("masktalk.speech") / "data" / "detector.onnx").read_bytes()
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from masktalk.speech.acoustic import AcousticModel, PhoneStage
+from masktalk.speech.acoustic import PhoneStage, load_acoustic_model
+from masktalk.speech.compiled import posteriors
 from masktalk.speech.level import Leveller
 from masktalk.speech.spectrum import BINS
 from masktalk.speech.vocal_tract import VocalTract
@@ -22,8 +23,9 @@ class Hearing:
     out doesn't depend on how the steps are grouped.
     """
 
-    def __init__(self, model: AcousticModel) -> None:
-        self._leveller, self._phones = Leveller(), PhoneStage(model)
+    def __init__(self) -> None:
+        model = load_acoustic_model()
+        self._leveller, self._phones = Leveller(), PhoneStage(posteriors)
         self._tract = VocalTract(model)
         self._waiting = np.zeros((0, BINS), np.float32)
         self._heard = np.zeros((0, len(model.phones)), np.float32)
@@ -55,9 +57,9 @@ class Hearing:
     def _hear(self, power: FloatArray) -> FloatArray:
         self._waiting = np.concatenate([self._waiting, power])
         mel = np.log(power @ self._tract.filters + _TINY)
-        posteriors = self._phones.push(self._leveller.push(mel).rows)
-        self._heard = np.concatenate([self._heard, posteriors])
-        return posteriors
+        scored = self._phones.push(self._leveller.push(mel).rows)
+        self._heard = np.concatenate([self._heard, scored])
+        return scored
 
     def _look(self) -> None:
         count = len(self._heard)

@@ -119,6 +119,11 @@ def shipped_network() -> Network:
         return load_network(stream)
 
 
+def prepared(rows: FloatArray) -> FloatArray:
+    """(N, BANDS) levelled rows as the first layer takes them."""
+    return np.asarray((rows + SHIFT) * SCALE, np.float32)
+
+
 class NetworkStage:
     """(N, BANDS) levelled rows in; each head's raw outputs for the rows they are about.
 
@@ -132,7 +137,7 @@ class NetworkStage:
         self._early = dict(network.delays)
 
     def push(self, rows: FloatArray) -> dict[str, FloatArray]:
-        x = (rows + SHIFT) * SCALE
+        x = prepared(rows)
         if self._past is None and len(x):
             self._past = self._hold(x[:1])
         for index, layer in enumerate(self._network.layers):

@@ -81,6 +81,20 @@ def fit(
 
 
 @app.command()
+def graphs(
+    folder: Annotated[Path, typer.Argument(help="Where acoustic.npz and network.npz lie.")],
+) -> None:
+    """Write the graphs that the run time takes, beside the models."""
+    from masktalk.speech.acoustic import read_acoustic_model
+    from masktalk.speech.network import load_network
+    from masktalk.train.graphs import save_acoustic_graph, save_network_graph
+
+    with (folder / "acoustic.npz").open("rb") as stream:
+        save_acoustic_graph(read_acoustic_model(stream), folder / "acoustic.onnx")
+    save_network_graph(load_network(folder / "network.npz"), folder / "network.onnx")
+
+
+@app.command()
 def evaluate(
     network: Annotated[Path, typer.Argument(help="A trained network.")],
     corpus: Annotated[Path, typer.Option(help="Folder made by `corpus`, another seed.")] = _DEFAULT,
