@@ -19,7 +19,8 @@ LEAST_GAP = 0.035
 _EDGE = 0.014  # what is left out along the lips, in eye distances
 #: Where upper teeth end below the closed lip line, in mouth units, and how softly.
 _SPLIT, _SPLIT_SOFT = 0.075, 0.03
-_OWN_SHADE = 0.4  # own teeth bring their shadow along
+# What a frame shows brings its shadow along, teeth more than what lies behind them.
+_OWN_SHADE, _DEPTH_SHADE = 0.4, 0.85
 # Below upper teeth it is darker than they are by so much; no tooth shows shorter than that.
 _DARKER, _SHORTEST = 0.86, 0.03
 _LIKE_LIPS, _MOST_FLESH, _PALE = 34.0, 0.5, 0.35
@@ -172,7 +173,8 @@ def with_own_teeth(
         upper=_over(upper, plates.upper) * row,
         lower=_over(lower * keep_lower[:, None, None], plates.lower),
         cavity=_depth(upper, plates.cavity),
-        shade=_OWN_SHADE * plates.shade,
+        shade=_DEPTH_SHADE * plates.shade,
+        upper_shade=_OWN_SHADE * plates.shade,
     )
 
 

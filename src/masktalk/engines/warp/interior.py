@@ -44,6 +44,7 @@ class Plates:
         cavity: (3,) colour of the depth.
         scale: Plate pixels per mouth unit.
         shade: How much the lips' shadow darkens what is inside, 0 for flat colours.
+        upper_shade: The same for upper teeth.
         tint: (3,) how much of each colour that shadow takes.
         grain: Standard deviation of noise to add.
         soft: Standard deviation in pixels that the picture blurs an edge by.
@@ -55,6 +56,7 @@ class Plates:
     cavity: FloatArray
     scale: float
     shade: float
+    upper_shade: float
     tint: FloatArray
     grain: float
     soft: float
@@ -80,6 +82,7 @@ def paint_plates(style: Style, unit: float) -> Plates:
         cavity=_cavity_colour(style),
         scale=scale,
         shade=0.9 - 0.75 * style.flat,
+        upper_shade=0.9 - 0.75 * style.flat,
         tint=1 + style.saturation * _FLESH,
         grain=style.grain,
         soft=style.blur,
@@ -200,13 +203,18 @@ def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: flo
     height, width = opening.shape
     inside = np.empty((height, width, 3), np.float32)
     inside[:] = plates.cavity
-    parts = ((plates.tongue, place.tongue), (plates.lower, place.jaw), (plates.upper, place.skull))
-    for plate, origin in parts:
-        layer = _placed(plate, plates.scale, place.axes, origin, (width, height))
+    size = (width, height)
+    for plate, origin in ((plates.tongue, place.tongue), (plates.lower, place.jaw)):
+        layer = _placed(plate, plates.scale, place.axes, origin, size)
         inside *= 1.0 - layer[..., 3:]
         inside += layer[..., :3]
+    teeth = _placed(plates.upper, plates.scale, place.axes, place.skull, size)
     if plates.shade > 0:
-        inside *= _occlusion(opening, unit, plates, place.light)
+        lost = _lost(opening, unit, plates, place.light)
+        inside *= 1 - np.float32(plates.shade) * lost
+        teeth[..., :3] *= 1 - np.float32(plates.upper_shade) * lost
+    inside *= 1.0 - teeth[..., 3:]
+    inside += teeth[..., :3]
     if plates.grain > 0:
         inside += _grain(height, width) * np.float32(plates.grain)
     return inside
@@ -228,16 +236,15 @@ def _placed(
     return np.asarray(cv2.warpAffine(plate, matrix, size, flags=cv2.INTER_LINEAR), np.float32)
 
 
-def _occlusion(opening: FloatArray, unit: float, plates: Plates, light: float) -> FloatArray:
-    """(h, w, 3) what light reaches the inside, which flesh around it tints.
+def _lost(opening: FloatArray, unit: float, plates: Plates, light: float) -> FloatArray:
+    """(h, w, 3) what light does not reach the inside, which flesh around it tints.
 
     Less reaches what lies close under the lips and deep in the corners.
     """
     sigma = max(0.035 * unit, 0.8)
     around = cv2.GaussianBlur(opening, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     reaching = (0.36 + 0.64 * np.clip(around * 1.15, 0, 1)) * light
-    lost = (1 - reaching)[..., None] * np.float32(plates.shade)
-    return np.asarray(1 - lost * plates.tint, np.float32)
+    return np.asarray((1 - reaching)[..., None] * plates.tint, np.float32)
 
 
 @cache
