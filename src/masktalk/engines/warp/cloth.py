@@ -150,7 +150,8 @@ class Cloth:
         patch = warp_pixels(laid, scene.grid, *scene.grid.absolute(fine))
         # Shade stays on the cloth that it is on: it goes where the cloth goes.
         tone = sample(_tone(forward, height, self._light) * self._fabric.cover, source)
-        light_up(patch.pixels, scene.grid.spread(tone))
+        lit = _lit(tone, scene.grid.step)
+        light_up(patch.pixels[lit], scene.grid.spread(tone)[lit])
         return patch
 
     def _laid_over(self, index: int, frame: Frame, scene: Scene) -> Frame:
@@ -165,6 +166,16 @@ def cloth_amounts(channels: Channels) -> FloatArray:
     spread = 0.5 * float(c.stretch.mean()) + 0.5 * float(c.smile.mean())
     amounts = [CHIN_DROP * c.jaw, 0.36 * c.pucker + 0.24 * c.funnel, 0.40 * spread]
     return np.array(amounts, np.float32)
+
+
+def _lit(tone: FloatArray, step: int) -> tuple[slice, slice]:
+    """The pixels that a tone on nodes ``step`` pixels apart changes."""
+    seen = np.abs(tone) >= 1 / 256
+    ends = [np.flatnonzero(seen.any(axis=axis))[[0, -1]] for axis in (1, 0)] if seen.any() else []
+    if not ends:
+        return np.s_[:0, :0]
+    rows, columns = (slice(max(int(a) - 1, 0) * step, (int(b) + 2) * step) for a, b in ends)
+    return rows, columns
 
 
 def _tone(forward: FloatArray, height: FloatArray, light: FloatArray) -> FloatArray:

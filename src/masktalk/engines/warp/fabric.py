@@ -170,7 +170,7 @@ def _plainness(own: FloatArray, cover: FloatArray) -> float:
     if len(inside) < 20:
         return 0.0
     low, high = np.percentile(inside, (16, 84))  # a standard deviation to either side
-    return float(np.clip(1 - (high - low) / 2 / _PLAIN, 0, 1))
+    return float(np.clip(1.4 * (1 - (high - low) / 2 / _PLAIN), 0, 1))
 
 
 def _fine(coarse: FloatArray) -> FloatArray:
