@@ -43,8 +43,8 @@ def test_phones_without_speech_are_not_believed_until_they_go_on() -> None:
     agreement = Agreement()
     phones = np.ones((400, 1), np.float32)
     agreed = agreement.push(phones, np.zeros((400, 1), np.float32))
-    assert agreed[:200].max() == 0
-    assert agreed[300:].min() == 1
+    assert agreed[:90].max() == 0
+    assert agreed[110:].min() == 1
 
 
 def test_voice_near_speech_is_as_the_network_hears_it() -> None:

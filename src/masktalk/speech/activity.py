@@ -18,8 +18,8 @@ _SURE = 0.15
 # Speech that is certain holds an open gate, however little the network hears in noise.
 _CERTAIN, _HELD = 0.95, 0.6
 _SINCE, _UNTIL = 12, 3
-#: Steps of phones without speech after which it must be singing, which the detector misses.
-_SUNG = 250
+#: Steps more with than without phones in what isn't speech, after which it must be singing, which the detector misses.
+_SUNG = 100
 
 
 class Agreement:
@@ -54,13 +54,11 @@ class Agreement:
         both = self._rows.take()
         agreed = both["voice"].copy()
         for index, (near, here) in enumerate(both["speech"].tolist()):
-            believed = near > _SURE
+            believed, heard = near > _SURE, agreed[index, 0] > _ON
+            self._doubted += 1 if heard and not believed else -1
+            self._doubted = min(max(self._doubted, 0), 2 * _SUNG)
             if here > _CERTAIN:
                 agreed[index] = np.maximum(agreed[index], _HELD)
-            if believed:
-                self._doubted = 0
-            elif agreed[index, 0] > _ON:
-                self._doubted += 1
             if not believed and self._doubted < _SUNG:
                 agreed[index] = 0
         return agreed
