@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _WIDER = 0.07  # eye distances that hoods stand off the face's sides
 _BESIDE = 0.20  # over which movement ends beside them
 _SHADE = 0.3
-_SHADE_LIMIT = 0.10
+_SHADE_LIMIT = 0.14
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Drape:
         top, chin = (float(rig.base[index, 1] - middle[1]) for index in (NOSE_BASE, CHIN))
         jaw = smooth_step((y - 0.3 * top) / (chin - 0.3 * top))
         jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * np.exp(-((np.abs(x) / 0.64) ** 2.5))
-        mound = np.exp(-((x / 0.36) ** 2) - ((y / 0.25) ** 2))
+        mound = np.exp(-((x / 0.33) ** 2) - ((y / 0.23) ** 2))
         moves = [(0 * x, jaw), (-x * mound, -0.3 * y * mound), (x * mound, 0 * y)]
         shifts = np.stack([np.stack(move, axis=-1) for move in moves])
         shifts *= (rig.window * _within(rig))[..., None] * DENSITY
@@ -98,8 +98,8 @@ def _relief(x: FloatArray, y: FloatArray, top: float, chin: float) -> FloatArray
     creases = np.exp(-(((side - 0.33 + 0.8 * y**2) / 0.035) ** 2) - ((y / 0.16) ** 2))
     # The jaw's own movement is seen; more shade than this would be taken for another one.
     jaw = 0.15 * chin_rise - 0.09 * mouth + 0.03 * folds
-    rounding = 0.22 * mouth
-    spreading = -0.14 * mouth + 0.06 * creases
+    rounding = 0.40 * mouth
+    spreading = -0.25 * mouth + 0.12 * creases
     return np.stack([jaw, rounding, spreading])
 
 
@@ -164,7 +164,7 @@ def cloth_amounts(channels: Channels) -> FloatArray:
     """(3,) drop of the jaw, rounding and spreading of the lips, in eye distances or shares."""
     c = channels
     spread = 0.5 * float(c.stretch.mean()) + 0.5 * float(c.smile.mean())
-    amounts = [CHIN_DROP * c.jaw, 0.36 * c.pucker + 0.24 * c.funnel, 0.40 * spread]
+    amounts = [CHIN_DROP * c.jaw, 0.30 * c.pucker + 0.22 * c.funnel, 0.32 * spread]
     return np.array(amounts, np.float32)
 
 

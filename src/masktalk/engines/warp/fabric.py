@@ -23,7 +23,9 @@ from masktalk.types import FloatArray, Frame, UInt8Array
 SHEEN = 10
 
 _LEVELS = 11.0  # of grey, the deviation that folds bring to cloth that is all plain
-_PLAIN = 8.5  # grey levels of its own structure with which cloth needs no folds
+# Grey levels (a deviation) of its own structure up to which cloth is all plain, and from
+# which on it needs no folds.
+_PLAIN, _ENOUGH = 2.4, 8.5
 _BOOST = 3.0  # how much stronger plain cloth shows what structure it has
 _FINE = 4  # nodes of the relief between two of the rig's grid
 _ALIKE = 26.0  # grey levels by which cloth may differ from itself
@@ -71,9 +73,8 @@ class Fabric:
         plain = folds * _plainness(own, cover)
         if plain <= 0:
             return cls(cover, None, corner)
-        levels = plain * (
-            _LEVELS * _folds(rig) + _BOOST * _fine(cv2.GaussianBlur(own, (0, 0), 1.0))
-        )
+        broad = np.asarray(cv2.GaussianBlur(own, (0, 0), 1.0), np.float32)
+        levels = plain * (_LEVELS * _folds(rig) + _BOOST * _fine(broad))
         lit = levels * _fine(cover) / (float(np.average(grey, weights=cover)) + SHEEN)
         return cls(cover, np.asarray(np.clip(lit, -0.9, 0.9), np.float32), corner)
 
@@ -169,8 +170,9 @@ def _plainness(own: FloatArray, cover: FloatArray) -> float:
     inside = own[cover > 0.9]
     if len(inside) < 20:
         return 0.0
-    low, high = np.percentile(inside, (16, 84))  # a standard deviation to either side
-    return float(np.clip(1.4 * (1 - (high - low) / 2 / _PLAIN), 0, 1))
+    low, high = np.percentile(inside, (16, 84))  # a deviation to either side, outliers aside
+    deviation = (high - low) / 2
+    return float(np.clip((_ENOUGH - deviation) / (_ENOUGH - _PLAIN), 0, 1))
 
 
 def _fine(coarse: FloatArray) -> FloatArray:
