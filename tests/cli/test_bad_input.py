@@ -179,7 +179,7 @@ def test_a_bad_output(run, material, tmp_path, name):
 def test_an_existing_file_is_not_overwritten_unless_told_so(run, material, tmp_path):
     out = tmp_path / "out.mp4"
     out.write_text("precious")
-    words = ["render", material / "cartoon.png", material / "speech.wav", "-o", out]
+    words = ["render", tmp_path / "avatar", material / "speech.wav", "-o", out]
     code, _, err = run(*words)
     assert_one_line(code, err, "--overwrite")
     assert out.read_text() == "precious"
@@ -189,7 +189,7 @@ def test_an_existing_file_is_not_overwritten_unless_told_so(run, material, tmp_p
 
 def test_output_below_a_file_cannot_be_written(run, material, tmp_path):
     (tmp_path / "file").write_text("")
-    words = ["render", material / "cartoon.png", material / "speech.wav"]
+    words = ["render", tmp_path / "avatar", material / "speech.wav"]
     code, _, err = run(*words, "-o", tmp_path / "file" / "out.mp4")
     assert_one_line(code, err, "out.mp4")
 
@@ -207,7 +207,7 @@ def test_debug_shows_the_traceback(material, tmp_path):
 
 def test_killed_half_way_leaves_nothing_under_the_name(material, tmp_path):
     out = tmp_path / "out.mp4"
-    words = ["render", material / "cartoon.png", material / "speech.flac", "-o", out]
+    words = ["render", tmp_path / "avatar", material / "speech.flac", "-o", out]
     process = subprocess.Popen([sys.executable, "-m", "masktalk", *map(str, words)])
     begun = time.monotonic()
     while not any(tmp_path.iterdir()) and time.monotonic() - begun < 60:
@@ -218,16 +218,20 @@ def test_killed_half_way_leaves_nothing_under_the_name(material, tmp_path):
     assert not out.exists()
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(material, tmp_path):
+@pytest.mark.parametrize("warmed", [True, False])
+def test_a_full_disk_is_one_line_and_leaves_nothing(warmed, material, tmp_path):
     out = tmp_path / "out.mp4"
+    picture = str(material / "cartoon.png")
+    warm = f"WarpEngine().prepare(avatar) if {warmed} else None"
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "from masktalk.preparation import prepare; "
-        f"prepare({str(material / 'cartoon.png')!r}).close(); "
+        "from masktalk.engines.warp import WarpEngine; "
+        f"avatar = prepare({picture!r}, {str(tmp_path / 'avatar')!r}); {warm}; avatar.close(); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "
         "from masktalk.cli import main; main()"
     )
-    words = ["render", material / "cartoon.png", material / "speech.wav", "-o", out]
+    words = ["render", tmp_path / "avatar", material / "speech.wav", "-o", out]
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, words)],
         capture_output=True,
@@ -235,8 +239,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(material, tmp_path):
         env=dict(os.environ),
         check=False,
     )
-    assert_one_line(done.returncode, done.stderr, "out.mp4")
-    assert not any(tmp_path.iterdir())
+    assert_one_line(done.returncode, done.stderr, "out.mp4" if warmed else "warp")
+    assert [path.name for path in tmp_path.iterdir()] == ["avatar"]
 
 
 def assert_one_line(code, err, word):

@@ -9,16 +9,16 @@ from masktalk.types import FloatArray
 
 # Voice above ON opens the gate; voice below OFF from PAST steps ago to AHEAD steps on
 # closes it.
-_ON, _OFF = 0.5, 0.2
-_PAST, _AHEAD = 5, 8
+_ON, _OFF = 0.3, 0.1
+_PAST, _AHEAD = 4, 8
 # Steps before the sound at which the mouth starts to move, and how long it takes to rest.
-_BEFORE, _RELEASE = 6, 9
+_BEFORE, _RELEASE = 6, 8
 # How sure the detector must be, and how many steps to either side of it phones are believed.
 _SURE = 0.15
-# Speech that is certain holds an open gate, however little the network hears in noise.
-_CERTAIN, _HELD = 0.95, 0.6
 _SINCE, _UNTIL = 12, 3
-#: Steps more with than without phones in what isn't speech, after which it must be singing, which the detector misses.
+# Speech that is certain holds an open gate, however little the network hears in noise.
+_CERTAIN, _HELD = 0.98, 0.6
+#: So many more steps with phones than without, in what isn't speech, must be singing.
 _SUNG = 100
 
 

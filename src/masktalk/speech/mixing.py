@@ -8,10 +8,11 @@ from masktalk.speech.gestures import REST_WIDTH
 from masktalk.types import FloatArray
 
 # Middle and spread of each opinion over speech, so that they can be averaged.
-_SHAPE_APERTURE, _SHAPE_WIDTH = (0.0810, 0.0226), (0.5623, 0.0142)
-_NETWORK_APERTURE, _NETWORK_WIDTH = (0.0731, 0.0311), (0.5608, 0.0204)
-#: How much the network counts against the phones' mean shapes.
-_NETWORK_SHARE = 0.6
+_SHAPE_APERTURE, _SHAPE_WIDTH = (0.0811, 0.0240), (0.5622, 0.0149)
+_NETWORK_APERTURE, _NETWORK_WIDTH = (0.0746, 0.0318), (0.5620, 0.0198)
+# How much the network counts against the phones' mean shapes: it hears openings as well as
+# they do, widths less well.
+_APERTURE_SHARE, _WIDTH_SHARE = 0.8, 0.4
 # What that average stands for on an average face: an average of guesses moves less than any
 # mouth does, so it is widened to what was measured. Narrow openings shrink faster: lips that
 # nearly meet, meet.
@@ -25,11 +26,13 @@ _PRESS = 0.7
 def mixed(shape: FloatArray, gestures: FloatArray) -> FloatArray:
     """(N, gestures) from (N, 3) mean shapes and (N, gestures) of the network."""
     closure = np.clip(0.5 * shape[:, 2] + 0.5 * gestures[:, 2], 0, 1)
-    opening = _average(shape[:, 0], _SHAPE_APERTURE, gestures[:, 0], _NETWORK_APERTURE)
+    opening = _average(
+        shape[:, 0], _SHAPE_APERTURE, gestures[:, 0], _NETWORK_APERTURE, _APERTURE_SHARE
+    )
     opening -= _PRESS * closure
     aperture = _MIDDLE + _REACH * opening
     aperture -= (_FALL - _REACH) * np.maximum(_KNEE - opening, 0)
-    widening = _average(shape[:, 1], _SHAPE_WIDTH, gestures[:, 1], _NETWORK_WIDTH)
+    widening = _average(shape[:, 1], _SHAPE_WIDTH, gestures[:, 1], _NETWORK_WIDTH, _WIDTH_SHARE)
     pressed = np.clip((closure - 0.25) / 0.45, 0, 1)
     return np.column_stack(
         [
@@ -47,9 +50,10 @@ def _average(
     shape_scale: tuple[float, float],
     network: FloatArray,
     network_scale: tuple[float, float],
+    share: float,
 ) -> FloatArray:
     """(N,) both in spreads from their middle, averaged."""
     first = (shape - shape_scale[0]) / shape_scale[1]
     second = (network - network_scale[0]) / network_scale[1]
-    averaged: FloatArray = (first + _NETWORK_SHARE * second) / (1 + _NETWORK_SHARE)
+    averaged: FloatArray = (first + share * second) / (1 + share)
     return averaged

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
-import os
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from masktalk.avatar import Avatar
 from masktalk.compose.parsing_masks import Box
 from masktalk.engines.musetalk.latents import face_picture
 from masktalk.engines.musetalk.masks import MaskMaker
-from masktalk.media import FrameStore
+from masktalk.media import FrameStore, write_whole
 from masktalk.types import FloatArray, UInt8Array
 
 logger = logging.getLogger(__name__)
@@ -147,10 +147,9 @@ class Materials:
         return np.ascontiguousarray(self._frames.frame(index).pixels[..., :3])
 
     def _keep(self, index: int, material: Material) -> None:
-        path = self._path(index)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.npz")
-        np.savez_compressed(partial, latent=material.latent, mask=material.mask)
-        partial.replace(path)
+        packed = io.BytesIO()
+        np.savez_compressed(packed, latent=material.latent, mask=material.mask)
+        write_whole(self._path(index), packed.getvalue(), overwrite=True)
 
     def _path(self, index: int) -> Path:
         return self._folder / f"{index:08d}.npz"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -26,6 +27,7 @@ from masktalk.engines.warp.posture import Posture
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.style import Style, read_style
 from masktalk.errors import InputError
+from masktalk.media import write_whole
 from masktalk.types import Face, FloatArray
 
 if TYPE_CHECKING:
@@ -186,9 +188,9 @@ def _record(kind: type[_Record], name: str, arrays: Arrays) -> _Record:
 
 
 def _save(path: Path, arrays: Arrays) -> None:
-    part = path.with_suffix(".part.npz")
-    np.savez_compressed(part, **arrays)
-    part.replace(path)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    write_whole(path, packed.getvalue(), overwrite=True)
 
 
 def _load(path: Path) -> Arrays | None:
