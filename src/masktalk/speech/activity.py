@@ -20,6 +20,9 @@ _SINCE, _UNTIL = 12, 3
 _CERTAIN, _HELD = 0.98, 0.6
 #: So many more steps with phones than without, in what isn't speech, must be singing.
 _SUNG = 100
+#: What was speech is believed for as long again, while it goes on; a step without voice
+#: counts as so many of them.
+_QUIET = 4
 
 
 class Agreement:
@@ -33,7 +36,7 @@ class Agreement:
     def __init__(self) -> None:
         self._window = Window(_SINCE, _UNTIL)
         self._rows = Lockstep({"voice": 1, "speech": 2})
-        self._doubted = 0
+        self._trust = self._doubted = 0
 
     @property
     def delay(self) -> int:
@@ -54,14 +57,21 @@ class Agreement:
         both = self._rows.take()
         agreed = both["voice"].copy()
         for index, (near, here) in enumerate(both["speech"].tolist()):
-            believed, heard = near > _SURE, agreed[index, 0] > _ON
-            self._doubted += 1 if heard and not believed else -1
-            self._doubted = min(max(self._doubted, 0), 2 * _SUNG)
-            if here > _CERTAIN:
-                agreed[index] = np.maximum(agreed[index], _HELD)
-            if not believed and self._doubted < _SUNG:
+            if not self._believes(near, float(agreed[index, 0])):
                 agreed[index] = 0
+            elif here > _CERTAIN:
+                agreed[index] = np.maximum(agreed[index], _HELD)
         return agreed
+
+    def _believes(self, speech: float, voice: float) -> bool:
+        """Whether voice counts at the next step."""
+        if speech > _SURE:
+            self._trust = _SUNG
+        else:
+            self._trust = max(self._trust - (1 if voice > _ON else _QUIET), 0)
+        self._doubted += 1 if voice > _ON and speech <= _SURE else -1
+        self._doubted = min(max(self._doubted, 0), 2 * _SUNG)
+        return self._trust > 0 or self._doubted >= _SUNG
 
 
 class Gate:
