@@ -179,7 +179,7 @@ def test_a_bad_output(run, material, tmp_path, name):
 def test_an_existing_file_is_not_overwritten_unless_told_so(run, material, tmp_path):
     out = tmp_path / "out.mp4"
     out.write_text("precious")
-    words = ["render", tmp_path / "avatar", material / "speech.wav", "-o", out]
+    words = ["render", material / "cartoon.png", material / "speech.wav", "-o", out]
     code, _, err = run(*words)
     assert_one_line(code, err, "--overwrite")
     assert out.read_text() == "precious"
@@ -189,7 +189,7 @@ def test_an_existing_file_is_not_overwritten_unless_told_so(run, material, tmp_p
 
 def test_output_below_a_file_cannot_be_written(run, material, tmp_path):
     (tmp_path / "file").write_text("")
-    words = ["render", tmp_path / "avatar", material / "speech.wav"]
+    words = ["render", material / "cartoon.png", material / "speech.wav"]
     code, _, err = run(*words, "-o", tmp_path / "file" / "out.mp4")
     assert_one_line(code, err, "out.mp4")
 
@@ -207,7 +207,7 @@ def test_debug_shows_the_traceback(material, tmp_path):
 
 def test_killed_half_way_leaves_nothing_under_the_name(material, tmp_path):
     out = tmp_path / "out.mp4"
-    words = ["render", tmp_path / "avatar", material / "speech.flac", "-o", out]
+    words = ["render", material / "cartoon.png", material / "speech.flac", "-o", out]
     process = subprocess.Popen([sys.executable, "-m", "masktalk", *map(str, words)])
     begun = time.monotonic()
     while not any(tmp_path.iterdir()) and time.monotonic() - begun < 60:
