@@ -1,8 +1,8 @@
 """Sound in, articulation out, step by step as it comes.
 
 Two opinions are averaged: mean mouth shapes of the phones that an acoustic model of real
-speech hears (``acoustic``, ``shapes``), and a small network that has learnt on synthetic
-speech how mouths move through phones (``network``). They err differently.
+speech hears (``hearing``, ``shapes``), and a small network that has learnt, mostly from
+synthesisers, how mouths move through phones (``network``). They err differently.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ class Listener:
         self._open(both["present"] * both["voice"], _NOTHING)
 
     def _open(self, voice: FloatArray, speech: FloatArray) -> None:
-        self._speak(self._agreement.push(voice, speech))
+        if len(voice) or len(speech):
+            self._speak(self._agreement.push(voice, speech))
 
     def _speak(self, voice: FloatArray) -> None:
         self._lines.add("voice", voice)

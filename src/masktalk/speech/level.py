@@ -60,17 +60,21 @@ class Leveller:
         return self._window.delay
 
     def push(self, rows: FloatArray) -> Levelled:
-        return self._level(self._window.push(rows))
+        if not len(rows):
+            return self._level(self._window.push(np.zeros((0, rows.shape[1] + 2), np.float32)))
+        # Each row's own energy and power go with it: the window averages numbers, not bands.
+        energies, powers = rows.mean(axis=1), np.exp(rows).mean(axis=1)
+        return self._level(self._window.push(np.column_stack([rows, energies, powers])))
 
     def flush(self) -> Levelled:
         return self._level(self._window.flush())
 
     def _level(self, windows: FloatArray) -> Levelled:
         if not len(windows):
-            return Levelled(np.zeros((0, windows.shape[2]), np.float32), _NOTHING)
-        energies = windows.mean(axis=(1, 2))
+            return Levelled(np.zeros((0, max(windows.shape[2] - 2, 0)), np.float32), _NOTHING)
+        energies = windows[:, :, -2].mean(axis=1)
         peaks = highest(energies, self._peak, _DECAY)
-        powers = np.log(np.exp(windows).mean(axis=(1, 2)))
+        powers = np.log(windows[:, :, -1].mean(axis=1))
         backgrounds = lowest(powers, self._background, _RISE)
         self._peak, self._background = float(peaks[-1]), float(backgrounds[-1])
         steps = np.arange(self._steps, self._steps + len(windows))
@@ -79,7 +83,7 @@ class Leveller:
         heard = np.maximum.accumulate(np.append(self._heard, powers > first))[1:]
         self._heard = bool(heard[-1])
         present = heard & (powers > backgrounds + _STAND_OUT) & (energies > peaks - _FAR_BELOW)
-        rows = np.maximum(windows[:, _PAST] - peaks[:, None], FLOOR).astype(np.float32)
+        rows = np.maximum(windows[:, _PAST, :-2] - peaks[:, None], FLOOR).astype(np.float32)
         return Levelled(rows, present[:, None].astype(np.float32))
 
 
