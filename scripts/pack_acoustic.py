@@ -21,10 +21,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster.vq import kmeans2
 
+from masktalk.speech.acoustic import WEIGHT_STEP
+
 STATES = 16
 STREAMS, GAUSSIANS = 3, 128
-#: Steps of the logarithms in sendump (base 1.0001, shifted by 10 bits) and in the pack.
-SENDUMP_STEP, PACK_STEP = 1024 * np.log(1.0001), 0.10239
+#: Steps of the logarithms in sendump: base 1.0001, shifted by 10 bits.
+SENDUMP_STEP = 1024 * np.log(1.0001)
 
 Doubles = npt.NDArray[np.float64]
 
@@ -91,7 +93,7 @@ def main(folder: Path, out: Path) -> None:
     names, owner = read_phones(folder / "mdef")
     variance = np.clip(read_gaussians(folder / "variances"), 1e-3, 6e4)
     weights = clustered(read_weights(folder / "sendump", len(owner)), owner, len(names))
-    logs = -np.log(np.maximum(weights, 1e-12).astype(np.float32)) / PACK_STEP
+    logs = -np.log(np.maximum(weights, 1e-12).astype(np.float32)) / WEIGHT_STEP
     np.savez_compressed(
         out,
         phones=np.array(names),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
 from masktalk.train.synthesis.apart import Apart
 
@@ -12,5 +13,5 @@ def shout(text: str) -> str:
 
 
 def test_a_death_is_survived() -> None:
-    with Apart() as apart:
+    with closing(Apart()) as apart:
         assert [apart.run(shout, text) for text in ("a", "die", "b")] == ["A", None, "B"]

@@ -3,7 +3,7 @@
 from masktalk.media.audio import audio_duration, read_audio, stream_audio
 from masktalk.media.color import Color
 from masktalk.media.encoders import available_encoders, pick_encoder
-from masktalk.media.output import check_output, write_whole
+from masktalk.media.output import check_output, write_arrays, write_whole
 from masktalk.media.source import Limits, Source, SourceKind, open_source
 from masktalk.media.store import FrameStore
 from masktalk.media.writer import Writer, WriterOptions
@@ -23,5 +23,6 @@ __all__ = [
     "pick_encoder",
     "read_audio",
     "stream_audio",
+    "write_arrays",
     "write_whole",
 ]

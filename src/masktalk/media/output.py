@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from masktalk.errors import OutputError
 
@@ -80,6 +86,17 @@ def write_whole(path: str | os.PathLike[str], content: bytes, *, overwrite: bool
     """
     with PartFile(path, overwrite) as part:
         part.path.write_bytes(content)
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write a compressed ``.npz``, whole or not at all, in the place of any other.
+
+    Raises:
+        OutputError: See ``write_whole``.
+    """
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **dict(arrays))
+    write_whole(path, packed.getvalue(), overwrite=True)
 
 
 class PartFile:

@@ -12,7 +12,7 @@ from importlib.resources import files
 import numpy as np
 import onnxruntime
 
-from masktalk.speech.network import Network, prepared
+from masktalk.speech.network import Certain, Network, prepared
 from masktalk.types import FloatArray
 
 
@@ -46,7 +46,7 @@ class CompiledStage:
         self._session = session("network.onnx")
         self._names = [output.name for output in self._session.get_outputs()]
         self._past: dict[str, FloatArray] = {}
-        self._early = dict(network.delays)
+        self._certain = Certain(network.delays)
 
     def push(self, rows: FloatArray) -> dict[str, FloatArray]:
         """See ``NetworkStage.push``."""
@@ -57,12 +57,7 @@ class CompiledStage:
         if not self._past:
             self._hold(x[:1])
         answers = self._run(x)
-        return {name: self._late(name, answers[name]) for name in self._network.heads}
-
-    def _late(self, name: str, rows: FloatArray) -> FloatArray:
-        early = min(self._early[name], len(rows))
-        self._early[name] -= early
-        return rows[early:]
+        return {name: self._certain.of(name, answers[name]) for name in self._network.heads}
 
     def _run(self, x: FloatArray) -> dict[str, FloatArray]:
         answers = self._session.run(None, {"rows": x, **self._past})

@@ -60,8 +60,6 @@ class Leveller:
         return self._window.delay
 
     def push(self, rows: FloatArray) -> Levelled:
-        if not len(rows):
-            return self._level(self._window.push(np.zeros((0, rows.shape[1] + 2), np.float32)))
         # Each row's own energy and power go with it: the window averages numbers, not bands.
         energies, powers = rows.mean(axis=1), np.exp(rows).mean(axis=1)
         return self._level(self._window.push(np.column_stack([rows, energies, powers])))

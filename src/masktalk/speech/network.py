@@ -124,6 +124,19 @@ def prepared(rows: FloatArray) -> FloatArray:
     return np.asarray((rows + SHIFT) * SCALE, np.float32)
 
 
+class Certain:
+    """Lets through each head's answers for rows that exist: none for its first ``delays``."""
+
+    def __init__(self, delays: dict[str, int]) -> None:
+        self._early = dict(delays)
+
+    def of(self, name: str, rows: FloatArray) -> FloatArray:
+        """What is left of a head's (N, outputs) next answers."""
+        early = min(self._early[name], len(rows))
+        self._early[name] -= early
+        return rows[early:]
+
+
 class NetworkStage:
     """(N, BANDS) levelled rows in; each head's raw outputs for the rows they are about.
 
@@ -134,7 +147,7 @@ class NetworkStage:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._past: list[FloatArray] | None = None
-        self._early = dict(network.delays)
+        self._certain = Certain(network.delays)
 
     def push(self, rows: FloatArray) -> dict[str, FloatArray]:
         x = prepared(rows)
@@ -143,12 +156,7 @@ class NetworkStage:
         for index, layer in enumerate(self._network.layers):
             x = self._convolve(index, layer, x)
         heads = self._network.heads
-        return {name: self._answer(name, x @ heads[name][0] + heads[name][1]) for name in heads}
-
-    def _answer(self, name: str, rows: FloatArray) -> FloatArray:
-        early = min(self._early[name], len(rows))
-        self._early[name] -= early
-        return rows[early:]
+        return {name: self._certain.of(name, x @ heads[name][0] + heads[name][1]) for name in heads}
 
     def _convolve(self, index: int, layer: Layer, x: FloatArray) -> FloatArray:
         if not len(x):

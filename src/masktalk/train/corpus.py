@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,7 +178,7 @@ def _espeak(language: str, seconds: float, seed: int) -> Iterator[Utterance]:
     random = _random(f"espeak {language}", seed)
     texts = TextMaker("en" if language.startswith("en") else language, random)
     said = 0.0
-    with Apart() as apart:
+    with closing(Apart()) as apart:
         while said < seconds:
             voice = EspeakVoice(
                 language,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import zipfile
@@ -18,7 +17,7 @@ from masktalk.avatar import Avatar
 from masktalk.compose.parsing_masks import Box
 from masktalk.engines.musetalk.latents import face_picture
 from masktalk.engines.musetalk.masks import MaskMaker
-from masktalk.media import FrameStore, write_whole
+from masktalk.media import FrameStore, write_arrays
 from masktalk.types import FloatArray, UInt8Array
 
 logger = logging.getLogger(__name__)
@@ -147,9 +146,7 @@ class Materials:
         return np.ascontiguousarray(self._frames.frame(index).pixels[..., :3])
 
     def _keep(self, index: int, material: Material) -> None:
-        packed = io.BytesIO()
-        np.savez_compressed(packed, latent=material.latent, mask=material.mask)
-        write_whole(self._path(index), packed.getvalue(), overwrite=True)
+        write_arrays(self._path(index), {"latent": material.latent, "mask": material.mask})
 
     def _path(self, index: int) -> Path:
         return self._folder / f"{index:08d}.npz"

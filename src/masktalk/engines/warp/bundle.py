@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -27,7 +26,7 @@ from masktalk.engines.warp.posture import Posture
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.style import Style, read_style
 from masktalk.errors import InputError
-from masktalk.media import write_whole
+from masktalk.media import write_arrays
 from masktalk.types import Face, FloatArray
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def load_or_make(avatar: Avatar) -> Prepared:
     arrays = _load(path)
     if arrays is None:
         arrays = learn(avatar)
-        _save(path, arrays)
+        write_arrays(path, arrays)
     return unpacked(arrays)
 
 
@@ -185,12 +184,6 @@ def _record(kind: type[_Record], name: str, arrays: Arrays) -> _Record:
         value = arrays[f"{name}_{field.name}"]
         values[field.name] = float(value) if value.ndim == 0 else value
     return kind(**values)
-
-
-def _save(path: Path, arrays: Arrays) -> None:
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
-    write_whole(path, packed.getvalue(), overwrite=True)
 
 
 def _load(path: Path) -> Arrays | None:

@@ -7,7 +7,6 @@ import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from types import TracebackType
 from typing import TypeVar
 
 log = logging.getLogger(__name__)
@@ -20,15 +19,7 @@ class Apart:
     def __init__(self) -> None:
         self._pool = self._start()
 
-    def __enter__(self) -> Apart:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._pool.shutdown()
 
     def run(self, work: Callable[[str], Result], text: str) -> Result | None:
