@@ -39,30 +39,45 @@ def test_speech_is_told_from_noise_at_any_gain(spoken: Audio) -> None:
         assert np.percentile(likelihoods(gain * 0.1 * noise, 512)[30:], 95) < 0.2
 
 
+def heard(voice: FloatArray, loud: float) -> FloatArray:
+    return np.stack([voice, np.full(len(voice), loud)], axis=1).astype(np.float32)
+
+
 def test_phones_without_speech_are_not_believed_until_they_go_on() -> None:
     agreement = Agreement()
-    phones = np.ones((400, 1), np.float32)
+    phones = heard(np.ones(400), 0)
     agreed = agreement.push(phones, np.zeros((400, 1), np.float32))
     assert agreed[:90].max() == 0
     assert agreed[110:].min() == 1
 
 
 def test_what_was_speech_is_believed_until_a_pause() -> None:
-    voice = np.ones((160, 1), np.float32)
+    voice = np.ones(160)
     voice[60:100] = 0
     speech = np.zeros((160, 1), np.float32)
     speech[30] = 0.5
     agreement = Agreement()
-    agreed = np.concatenate([agreement.push(voice, speech), agreement.flush()])
+    agreed = np.concatenate([agreement.push(heard(voice, 0), speech), agreement.flush()])
     assert agreed[:27].max() == 0
     assert agreed[27:60].min() == 1
     assert agreed[60:].max() == 0
 
 
+def test_a_song_as_loud_as_the_speech_before_goes_on_between_its_words() -> None:
+    voice = np.ones(400)
+    voice[60:80] = voice[200:240] = 0
+    speech = np.zeros((400, 1), np.float32)
+    speech[30] = 0.5
+    for loud, last in ((1, 1), (0, 0)):
+        agreement = Agreement()
+        agreed = np.concatenate([agreement.push(heard(voice, loud), speech), agreement.flush()])
+        assert agreed[80:130].min() == last
+
+
 def test_certain_speech_is_held_whatever_the_network_hears() -> None:
     agreement = Agreement()
     speech = np.full((60, 1), 0.99, np.float32)
-    quiet = np.zeros((60, 1), np.float32)
+    quiet = heard(np.zeros(60), 0)
     agreed = np.concatenate([agreement.push(quiet, speech), agreement.flush()])
     assert 0.3 < agreed.min() < 1
 

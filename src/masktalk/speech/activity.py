@@ -20,9 +20,9 @@ _SINCE, _UNTIL = 12, 3
 _CERTAIN, _HELD = 0.98, 0.6
 #: So many more steps with phones than without, in what isn't speech, must be singing.
 _SUNG = 100
-#: What was speech is believed for as long again, while it goes on; a step without voice
-#: counts as so many of them.
-_QUIET = 4
+#: What was speech is believed for as long again; what a step takes off that, by whether there
+#: is voice and whether it is as loud as the talker: a song goes on between its words.
+_COST = {(True, True): 0, (False, True): 1, (True, False): 1, (False, False): 4}
 
 
 class Agreement:
@@ -35,7 +35,7 @@ class Agreement:
 
     def __init__(self) -> None:
         self._window = Window(_SINCE, _UNTIL)
-        self._rows = Lockstep({"voice": 1, "speech": 2})
+        self._rows = Lockstep({"heard": 2, "speech": 2})
         self._trust = self._doubted = 0
 
     @property
@@ -43,9 +43,14 @@ class Agreement:
         """Steps of speech after a step that must have come in."""
         return self._window.delay
 
-    def push(self, voice: FloatArray, speech: FloatArray) -> FloatArray:
-        """What has become certain after (N, 1) more voice and (M, 1) more speech."""
-        self._rows.add("voice", voice)
+    def push(self, heard: FloatArray, speech: FloatArray) -> FloatArray:
+        """What has become certain.
+
+        Args:
+            heard: (N, 2) more of voice and of whether the sound is as loud as the talker.
+            speech: (M, 1) more of what the detector says.
+        """
+        self._rows.add("heard", heard)
         return self._agreed(self._window.push(speech))
 
     def flush(self) -> FloatArray:
@@ -55,20 +60,21 @@ class Agreement:
         if len(windows):
             self._rows.add("speech", np.hstack([windows.max(axis=1), windows[:, _SINCE]]))
         both = self._rows.take()
-        agreed = both["voice"].copy()
+        agreed = both["heard"][:, :1].copy()
+        loud = both["heard"][:, 1] > 0
         for index, (near, here) in enumerate(both["speech"].tolist()):
-            if not self._believes(near, float(agreed[index, 0])):
+            if not self._believes(near, float(agreed[index, 0]), bool(loud[index])):
                 agreed[index] = 0
             elif here > _CERTAIN:
                 agreed[index] = np.maximum(agreed[index], _HELD)
         return agreed
 
-    def _believes(self, speech: float, voice: float) -> bool:
+    def _believes(self, speech: float, voice: float, loud: bool) -> bool:
         """Whether voice counts at the next step."""
         if speech > _SURE:
             self._trust = _SUNG
         else:
-            self._trust = max(self._trust - (1 if voice > _ON else _QUIET), 0)
+            self._trust = max(self._trust - _COST[voice > _ON, loud], 0)
         self._doubted += 1 if voice > _ON and speech <= _SURE else -1
         self._doubted = min(max(self._doubted, 0), 2 * _SUNG)
         return self._trust > 0 or self._doubted >= _SUNG

@@ -32,7 +32,7 @@ from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 _TINY = np.float32(1e-10)
 #: Steps heard at a time: with blocks of 20 ms, every other block is worked on.
 _TOGETHER = 3
-_NOTHING = np.zeros((0, 1), np.float32)
+_UNHEARD, _NOTHING = np.zeros((0, 2), np.float32), np.zeros((0, 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Listener:
         self._shapes = ShapeStage(load_phone_shapes(model.phones))
         self._heads = network.NetworkStage(trained) if trained else CompiledStage(self._network)
         self._detector, self._agreement, self._gate = Detector(), Agreement(), Gate()
-        self._presence = Lockstep({"present": 1, "voice": 1})
+        self._presence = Lockstep({"present": 1, "loud": 1, "voice": 1})
         widths = {"shape": 3, "gestures": len(GESTURES), "voice": 1, "gate": 1}
         self._lines = Lockstep({**widths, "phones": len(self._network.classes)})
 
@@ -91,7 +91,7 @@ class Listener:
     def flush(self) -> dict[str, FloatArray]:
         """The rest."""
         self._take(self._intake.flush())
-        self._open(_NOTHING, self._detector.flush())
+        self._open(_UNHEARD, self._detector.flush())
         self._hear(self._spectrum.flush())
         if not self._spectrum.steps:
             return self._lines.take()
@@ -99,17 +99,17 @@ class Listener:
         self._lines.add("shape", self._shapes.flush())
         fine = self._leveller.flush()
         hold = max(self._network.delays.values())
-        rows, present = (
+        held = (
             np.concatenate([part, np.repeat(part[-1:], hold, axis=0)])
-            for part in (fine.rows, fine.present)
+            for part in (fine.rows, fine.present, fine.loud)
         )
-        self._infer(Levelled(rows, present))
+        self._infer(Levelled(*held))
         self._speak(self._agreement.flush())
         self._lines.add("gate", self._gate.flush())
         return self._lines.take()
 
     def _take(self, samples: FloatArray) -> None:
-        self._open(_NOTHING, self._detector.push(samples))
+        self._open(_UNHEARD, self._detector.push(samples))
         self._hear(self._spectrum.push(samples))
 
     def _hear(self, power: FloatArray) -> None:
@@ -127,13 +127,14 @@ class Listener:
         self._lines.add("gestures", heard["gestures"])
         self._lines.add("phones", heard["phones"])
         self._presence.add("present", fine.present)
+        self._presence.add("loud", fine.loud)
         self._presence.add("voice", 1 / (1 + np.exp(-heard["voice"])))
-        both = self._presence.take()
-        self._open(both["present"] * both["voice"], _NOTHING)
+        now = self._presence.take()
+        self._open(np.hstack([now["present"] * now["voice"], now["loud"]]), _NOTHING)
 
-    def _open(self, voice: FloatArray, speech: FloatArray) -> None:
-        if len(voice) or len(speech):
-            self._speak(self._agreement.push(voice, speech))
+    def _open(self, heard: FloatArray, speech: FloatArray) -> None:
+        if len(heard) or len(speech):
+            self._speak(self._agreement.push(heard, speech))
 
     def _speak(self, voice: FloatArray) -> None:
         self._lines.add("voice", voice)

@@ -15,6 +15,8 @@ FLOOR = np.float32(-14.0)
 _DECAY = 0.5 / STEP_RATE
 _RISE = 0.3 / STEP_RATE
 _STAND_OUT, _FAR_BELOW = 0.3, 6.0
+#: How far below the level sound may lie and be as loud as the talker.
+_LOUD = 2.0
 #: The first sound must stand out this far: before it, nobody knows
 #: what the background is. The demand falls away within 1.5 s.
 _FIRST, _FIRST_FALL = 2.0, 1.2 / STEP_RATE
@@ -32,10 +34,12 @@ class Levelled:
         rows: (N, bands) log power relative to the level, at least ``FLOOR``.
         present: (N, 1) 1 where the sound stands out of the background and is not far
             below the level, 0 elsewhere.
+        loud: (N, 1) 1 where it is about as loud as the level, 0 elsewhere.
     """
 
     rows: FloatArray
     present: FloatArray
+    loud: FloatArray
 
 
 class Leveller:
@@ -69,7 +73,9 @@ class Leveller:
 
     def _level(self, windows: FloatArray) -> Levelled:
         if not len(windows):
-            return Levelled(np.zeros((0, max(windows.shape[2] - 2, 0)), np.float32), _NOTHING)
+            return Levelled(
+                np.zeros((0, max(windows.shape[2] - 2, 0)), np.float32), _NOTHING, _NOTHING
+            )
         energies = windows[:, :, -2].mean(axis=1)
         peaks = highest(energies, self._peak, _DECAY)
         powers = np.log(windows[:, :, -1].mean(axis=1))
@@ -82,7 +88,8 @@ class Leveller:
         self._heard = bool(heard[-1])
         present = heard & (powers > backgrounds + _STAND_OUT) & (energies > peaks - _FAR_BELOW)
         rows = np.maximum(windows[:, _PAST, :-2] - peaks[:, None], FLOOR).astype(np.float32)
-        return Levelled(rows, present[:, None].astype(np.float32))
+        loud = present & (energies > peaks - _LOUD)
+        return Levelled(rows, *(flag[:, None].astype(np.float32) for flag in (present, loud)))
 
 
 def level_peaks(rows: FloatArray) -> FloatArray:
