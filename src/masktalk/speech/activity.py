@@ -10,7 +10,7 @@ from masktalk.types import FloatArray
 # Voice above ON opens the gate; voice below OFF from PAST steps ago to AHEAD steps on
 # closes it.
 _ON, _OFF = 0.3, 0.1
-_PAST, _AHEAD = 4, 8
+_PAST, _AHEAD = 4, 7
 # Steps before the sound at which the mouth starts to move, and how long it takes to rest.
 _BEFORE, _RELEASE = 6, 8
 # How sure the detector must be, and how many steps to either side of it phones are believed.
