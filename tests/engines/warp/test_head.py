@@ -27,7 +27,16 @@ def test_stress_nods_and_then_it_settles():
     nods = [motion.step(values_of(jawOpen=0.6)).down for _ in range(5)]
     assert nods[-1] > 0.02
     rest = [motion.step(values_of()) for _ in range(400)][-1]
-    assert abs(rest.down) < 1e-3
+    assert rest == Lean(0, 0, 0, 0)
+
+
+def test_what_rests_is_made_once():
+    talker = talker_of(still())
+    lean = Lean(0.0, 0.01, 0.0, 0.0)
+    resting = talker.patch(0, values_of(), lean)
+    assert talker.patch(0, values_of(), Lean(0.0, 0.01, 0.0, 0.0)) is resting
+    assert talker.patch(0, values_of(jawOpen=0.2), lean) is not resting
+    assert talker.patch(0, values_of(jawOpen=0.2), Lean(0, 0, 0, 0)) is not resting
 
 
 def test_the_frame_rate_makes_no_difference():

@@ -82,6 +82,7 @@ class Talker:
         self._rig, self._style, self._plates = prepared.rig, prepared.style, prepared.plates
         self._posture, self._donors = prepared.posture, prepared.donors
         self._options = options
+        self._made: tuple[tuple[int, bytes, Lean | None], Patch | None] | None = None
         self._last: tuple[int, Scene] | None = None
         self._drape: Drape | None = None
         self._head: HeadField | None = None
@@ -109,6 +110,12 @@ class Talker:
 
         None where the frame has no face.
         """
+        asked = (index, values.tobytes(), lean)
+        if self._made is None or self._made[0] != asked:
+            self._made = (asked, self._patch(index, values, lean))
+        return self._made[1]
+
+    def _patch(self, index: int, values: FloatArray, lean: Lean | None) -> Patch | None:
         scene = self._scene(index)
         if scene is None:
             return None

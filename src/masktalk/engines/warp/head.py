@@ -16,6 +16,8 @@ _JAW = CHANNELS.index("jawOpen")
 _SYLLABLE, _WORD, _PHRASE = 0.10, 0.45, 1.6
 _NOD, _SIDE, _ROLL, _BROW = 0.13, 0.05, 0.05, 0.10
 _REACH, _MARGIN = 0.42, 0.40
+#: The smallest movement, in eye distances: a head that comes to rest does so at last.
+_LEAST = 1 / 4096
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,13 @@ class HeadMotion:
         ]
         syllable, word, phrase = self._levels
         size = self._strength
-        return Lean(
-            across=size * _SIDE * (word - phrase),
-            down=size * _NOD * (syllable - phrase),
-            roll=size * _ROLL * (word - phrase),
-            brow=size * _BROW * max(syllable - phrase - 0.03, 0.0),
+        wanted = (
+            size * _SIDE * (word - phrase),
+            size * _NOD * (syllable - phrase),
+            size * _ROLL * (word - phrase),
+            size * _BROW * max(syllable - phrase - 0.03, 0.0),
         )
+        return Lean(*(round(amount / _LEAST) * _LEAST for amount in wanted))
 
 
 @dataclass(frozen=True, eq=False)
