@@ -46,6 +46,7 @@ class Plates:
         shade: How much the lips' shadow darkens what is inside, 0 for flat colours.
         upper_shade: The same for upper teeth.
         tint: (3,) how much of each colour that shadow takes.
+        flesh: (3,) colour of the lips' inner side, of brightness 1.
         grain: Standard deviation of noise to add.
         soft: Standard deviation in pixels that the picture blurs an edge by.
     """
@@ -58,6 +59,7 @@ class Plates:
     shade: float
     upper_shade: float
     tint: FloatArray
+    flesh: FloatArray
     grain: float
     soft: float
 
@@ -84,6 +86,7 @@ def paint_plates(style: Style, unit: float) -> Plates:
         shade=0.9 - 0.75 * style.flat,
         upper_shade=0.9 - 0.75 * style.flat,
         tint=1 + style.saturation * _FLESH,
+        flesh=_flesh(style),
         grain=style.grain,
         soft=style.blur,
     )
@@ -153,6 +156,11 @@ def _cavity_colour(style: Style) -> FloatArray:
     deep = 0.25 * style.lips + np.array([12.0, 2.0, 3.0]) * style.saturation
     bold = 0.42 * style.lips * np.array([1.0, 0.75, 0.75])
     return np.asarray(deep + (bold - deep) * style.flat, np.float32)
+
+
+def _flesh(style: Style) -> FloatArray:
+    hue = style.lips / max(float(style.lips.mean()), 1.0)
+    return np.asarray(hue * (1 - style.saturation * _FLESH), np.float32)
 
 
 def _premultiplied(colour: FloatArray, alpha: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from masktalk.engines.warp.edges import Box, LipEdges, mouth_box
 from masktalk.engines.warp.field import PixelGrid
+from masktalk.engines.warp.flesh import with_flesh
 from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.interior import Place, Plates, blend, render_interior, softened
 from masktalk.engines.warp.rig import Rig
@@ -48,7 +49,9 @@ def speak_frame(
         opening = softened(opening, plates)
         inside = render_interior(plates, place, opening, scene.pose.unit * rig.mouth_size)
         area = patch.pixels[box.inside]
-        area[..., :3] = blend(area[..., :3], inside, opening)
+        lips = np.ascontiguousarray(area[..., :3])
+        inside = with_flesh(inside, lips, opening, plates.flesh, scene.pose.unit)
+        area[..., :3] = blend(lips, inside, opening)
     return patch
 
 

@@ -24,7 +24,9 @@ from masktalk.types import FloatArray
 
 #: Mouth width of an average face in eye distances; narrower mouths move less.
 AVERAGE_WIDTH = 0.5
+# How far skin beside a corner and beside a lip follows it, in eye distances, and how much.
 _CORNER_REACH, _LIP_REACH = 0.20, 0.16
+_CORNER_SHARE, _LIP_SHARE = 0.95, 0.75
 _SIDE_REACH, _NECK_REACH = 0.24, 0.55
 _MARGIN = 0.16
 _SHARED = len(SKIN) + len(CORNERS) + len(JAWLINE)
@@ -197,10 +199,11 @@ def _follow(skin: FloatArray, rest: Lips) -> FloatArray:
     middle = LIP_COLUMNS // 2
     leads = [rest.corners[0], rest.corners[1], rest.upper[0, middle], rest.lower[0, middle]]
     reach = [_CORNER_REACH, _CORNER_REACH, _LIP_REACH, 0.6 * _LIP_REACH]
+    share = [_CORNER_SHARE, _CORNER_SHARE, _LIP_SHARE, _LIP_SHARE]
     columns = []
-    for lead, size in zip(leads, reach, strict=True):
+    for lead, size, most in zip(leads, reach, share, strict=True):
         away = skin[:, :2] - lead[:2]
-        columns.append(0.75 * np.exp(-(away**2).sum(axis=1) / size**2))
+        columns.append(most * np.exp(-(away**2).sum(axis=1) / size**2))
     weights = np.stack(columns, axis=1).astype(np.float32)
     # What rides the jaw already moves with the lower lip.
     weights[:, 3] *= 1 - SKIN_JAW

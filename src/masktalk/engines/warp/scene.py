@@ -210,9 +210,14 @@ def moved_lines(scene: Scene, deltas: Deltas) -> FloatArray:
 
 
 def smooth_lines(scene: Scene, lines: FloatArray) -> FloatArray:
-    """(2, P, 2) smooth curves through the points (2, N, 2) of both lips' edges."""
-    smooth = _spline(lines.shape[1], _FINE)
-    return np.stack(_uncrossed(scene.pose.down, smooth @ lines[0], smooth @ lines[1]))
+    """(2, P, 2) smooth curves through the points (2, N, 2) of both lips' edges.
+
+    They go over into each other at the corners, which are the rounder the wider they open.
+    """
+    count = lines.shape[1]
+    loop = np.vstack([lines[0], lines[1, -2:0:-1]])
+    smooth = (_spline(count, _FINE) @ loop).reshape(2, -1, 2)
+    return np.stack(_uncrossed(scene.pose.down, smooth[0], smooth[1]))
 
 
 def _uncrossed(
@@ -225,11 +230,17 @@ def _uncrossed(
 
 @cache
 def _spline(count: int, fine: int) -> FloatArray:
-    """(fine * (count - 1) + 1, count) Catmull-Rom weights through ``count`` points."""
-    matrix = np.zeros((fine * (count - 1) + 1, count), np.float32)
-    for row in range(len(matrix)):
-        segment = min(row // fine, count - 2)
-        t = row / fine - segment
+    """(2 * (fine * (count - 1) + 1), 2 * count - 2) Catmull-Rom weights of a closed curve.
+
+    Its points go along the upper edge from left to right and back along the lower one; what
+    comes out goes from left to right along either.
+    """
+    points, steps = 2 * count - 2, fine * (count - 1) + 1
+    matrix = np.zeros((2 * steps, points), np.float32)
+    for row in range(2 * steps):
+        at = row if row < steps else -(row - steps)
+        segment, part = divmod(at, fine)
+        t = part / fine
         mix = (
             (-t + 2 * t**2 - t**3) / 2,
             (2 - 5 * t**2 + 3 * t**3) / 2,
@@ -237,5 +248,5 @@ def _spline(count: int, fine: int) -> FloatArray:
             (-(t**2) + t**3) / 2,
         )
         for offset, weight in enumerate(mix):
-            matrix[row, min(max(segment + offset - 1, 0), count - 1)] += weight
+            matrix[row, (segment + offset - 1) % points] += weight
     return matrix

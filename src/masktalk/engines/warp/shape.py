@@ -9,7 +9,7 @@ lips, corners and chin share a movement is the median of what tracked talkers do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,8 @@ UPPER_RISE = 0.045
 CLOSED_SAG = 0.10
 #: Part of the lower lip's drop that the mouth corners follow: a little, and more the wider.
 CORNER_SAG, WIDE_SAG = 0.27, 0.15
+# By how much less a wide open lower lip tapers towards the corners.
+_ROUNDER = 0.3
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,10 @@ class Profile:
         plump = thickness * depth * arch
         return cls(*(part.astype(np.float32) for part in (arch, sides, plump)))
 
+    def rounder(self, parting: float) -> Profile:
+        """The profile of a lip that hangs the rounder, the wider a mouth opens."""
+        return replace(self, arch=self.arch ** (1 - _ROUNDER * min(parting, 1.0)))
+
 
 def mouth_motion(channels: Channels, upper: Profile, lower: Profile) -> Motion:
     """The displacement that the channels ask of a mouth.
@@ -148,7 +154,7 @@ def mouth_motion(channels: Channels, upper: Profile, lower: Profile) -> Motion:
     back = forward + CHIN_BACK * c.parting
     above = _carried(corners, upper, -rise.reshape(upper.arch.shape), forward)
     above[..., 1] -= upper.plump * (plump - thinned - 0.5 * c.roll_upper)
-    below = _carried(corners, lower, drop.reshape(lower.arch.shape), back)
+    below = _carried(corners, lower.rounder(c.parting), drop.reshape(lower.arch.shape), back)
     below[..., 1] += lower.plump * (plump - 0.5 * c.roll_lower)
     jaw = np.array([0.0, CHIN_DROP * c.jaw + 0.7 * sink, CHIN_BACK * c.jaw], np.float32)
     return Motion(above, below, corners, jaw)

@@ -13,6 +13,10 @@ from masktalk.types import FloatArray, UInt8Array
 _LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
 _INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308,
                324, 318, 402, 317, 14, 87, 178, 88, 95)  # fmt: skip
+# The skin around the mouth: how far it reaches in eye distances, which of its pixels, from
+# darker to brighter ones in percent, tell of light, and how much whiter than they is white.
+_AROUND, _LIT, _WHITER = 0.10, (75.0, 90.0), 1.32
+_CORNERS = (61, 291)
 _CHEEKS = (50, 101, 118, 119, 205, 280, 330, 347, 348, 425)
 
 
@@ -53,6 +57,7 @@ def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
     white = _teeth(rgb, points, skin)
     if white is None:
         white = _white(rgb, points, bright.astype(np.float32))
+        white *= min(_WHITER * _light_at_mouth(rgb, points, unit) / float(white.mean()), 1.0)
     face = _crop(rgb, points)
     chroma = float(np.ptp(cheeks.mean(axis=0)) + np.ptp(lips)) / 2
     return Style(
@@ -104,6 +109,37 @@ def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArra
     # Most of the light's tint stays: enamel takes it on; some of it is the skin's own colour.
     tint = brightest / max(float(np.mean(brightest)), 1.0)
     return np.clip(light * (0.35 + 0.65 * tint), 0, 250).astype(np.float32)
+
+
+def _light_at_mouth(rgb: UInt8Array, points: FloatArray, unit: float) -> float:
+    """How bright what is lit of lips and skin around the mouth is.
+
+    A mouth may lie in the shadow of a nose, a beard or a hat, and its teeth lie there too:
+    above and below count the same.
+    """
+    outline = points[list(_LIPS)]
+    reach = max(round(_AROUND * unit), 1)
+    x0, y0 = np.maximum(np.floor(outline.min(axis=0)).astype(int) - reach, 0)
+    x1, y1 = np.ceil(outline.max(axis=0)).astype(int) + reach
+    grey = rgb[y0 : max(y1, 0), x0 : max(x1, 0)].mean(axis=2)
+    if not grey.size:
+        return 255.0
+    lips = _filled(grey.shape, outline - [x0, y0])
+    around: UInt8Array = np.asarray(
+        cv2.dilate(lips, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8
+    )
+    around[_filled(grey.shape, points[list(_INNER_LIPS)] - [x0, y0]) > 0] = 0
+    line = max(int(points[list(_CORNERS), 1].mean()) - y0, 0)
+    halves = [grey[rows][around[rows] > 0] for rows in (slice(line), slice(line, None))]
+    lit = [float(np.percentile(half, _LIT).mean()) for half in halves if half.size]
+    return float(np.mean(lit)) if lit else 255.0
+
+
+def _filled(shape: tuple[int, ...], ring: FloatArray) -> UInt8Array:
+    """(h, w) 1 inside a ring (P, 2) of pixels, 0 outside."""
+    mask: UInt8Array = np.zeros(shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(ring).astype(np.int32)], (1,))
+    return mask
 
 
 def _mean_colour(rgb: UInt8Array, outline: FloatArray) -> FloatArray:
