@@ -4,6 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from masktalk.engines.warp.bundle import learn, unpacked
+from masktalk.engines.warp.fabric import Fabric
+from masktalk.engines.warp.pose import fit_pose
 from tests.engines.warp.drawn import (
     MOUTHS,
     OVAL,
@@ -146,3 +149,44 @@ def test_shade_does_not_leave_the_cloth(mouth):
     jaw = int(mesh_of()[172, 1])  # further down the silhouette itself moves
     beside = cv2.dilate(oval, np.ones((15, 15), np.uint8))[:jaw] == 0
     assert (after[:jaw][beside] == 200).all()
+
+
+def test_folds_go_on_with_the_cloth_and_fade():
+    drawn, _ = cloth_of((22, 22, 22), noise=0.0)
+    mesh = mesh_of()
+    oval = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(oval, [np.round(mesh[list(OVAL), :2]).astype(np.int32)], (1,))
+    below = np.arange(SIZE)[:, None] > mesh[195, 1]
+    drawn.pictures[0][below & (oval == 0)] = 22  # a hood that hides the head's outline
+    drawn.pictures[0][below & (oval > 0)] = 22
+    rest = laid_over(drawn.pictures[0], talker_of(drawn).patch(0, MOUTHS["rest"]))
+    folds = np.abs(rest.astype(float) - drawn.pictures[0]).mean(axis=-1)
+    deep = cv2.GaussianBlur(folds, (0, 0), 0.08 * UNIT)
+    rings = [oval, cv2.dilate(oval, disc(0.12)), cv2.dilate(oval, disc(0.24))]
+    level = int(mesh[13, 1])
+    inside, beside = deep[level][oval[level] > 0], deep[level][(rings[1] - oval)[level] > 0]
+    further = deep[level][(rings[2] - rings[1])[level] > 0]
+    assert inside.max() > beside.mean() > further.mean()
+    assert beside.mean() > 0.1 * inside.max()
+
+
+def disc(reach):
+    side = 2 * round(reach * UNIT) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+
+
+def test_shade_is_as_deep_as_the_cloth_has_contrasts():
+    plain, folded, woven = (
+        cloth_of((190, 190, 190), noise=0.0)[0],
+        cloth_of((22, 22, 22))[0],
+        still(mouth="cloth", cloth=True),
+    )
+    depths = [fabric_of(drawn).depth for drawn in (plain, woven, folded)]
+    assert depths[0] == 1.0
+    assert depths[1] > 1.2
+    assert depths[2] > 2.0
+
+
+def fabric_of(drawn):
+    prepared = unpacked(learn(drawn))
+    return Fabric.read(drawn.frame(0), fit_pose(drawn.faces[0].mesh), prepared.rig)

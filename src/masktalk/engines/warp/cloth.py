@@ -26,6 +26,8 @@ _WIDER = 0.07  # eye distances that hoods stand off the face's sides
 _BESIDE = 0.20  # over which movement ends beside them
 _SHADE = 0.3
 _SHADE_LIMIT = 0.14
+_SQUEEZE = 0.15  # how much darker cloth is that the jaw pushes together
+_STEEP = 0.6  # light on cloth comes at least so much from above
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +57,25 @@ class Drape:
         jaw = smooth_step((y - 0.3 * top) / (chin - 0.3 * top))
         jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * np.exp(-((np.abs(x) / 0.64) ** 2.5))
         mound = np.exp(-((x / 0.33) ** 2) - ((y / 0.23) ** 2))
-        moves = [(0 * x, jaw), (-x * mound, -0.3 * y * mound), (x * mound, 0 * y)]
+        moves = [(0 * x, jaw), (-1.3 * x * mound, -0.25 * y * mound), (1.3 * x * mound, 0 * y)]
         shifts = np.stack([np.stack(move, axis=-1) for move in moves])
         shifts *= (rig.window * _within(rig))[..., None] * DENSITY
         heights = _relief(x, y, top, chin) * rig.window
         return cls(shifts.astype(np.float32), heights.astype(np.float32))
+
+    def shades(self, light: FloatArray) -> FloatArray:
+        """(3, rows, columns) how much lighter the cloth gets with each, as a part of its light.
+
+        What turns towards the light is lighter; what the jaw pushes together is darker.
+
+        Args:
+            light: (2,) towards the light along the picture's x and y.
+        """
+        slope_y, slope_x = np.gradient(self.heights * DENSITY, axis=(1, 2))
+        shades = -(slope_x * light[0] + slope_y * light[1])
+        across, down = self.shifts[0, ..., 0], self.shifts[0, ..., 1]
+        shades[0] += _SQUEEZE * (np.gradient(across, axis=1) + np.gradient(down, axis=0))
+        return np.asarray(_SHADE * shades, np.float32)
 
 
 def _within(rig: Rig) -> FloatArray:
@@ -85,7 +101,7 @@ def _relief(x: FloatArray, y: FloatArray, top: float, chin: float) -> FloatArray
     """(3, rows, columns) how the cloth rises and folds with jaw, rounding and spreading.
 
     Pulled down it hollows over the mouth, rises over the chin and folds from the nose to
-    the jaw's sides; pushed forward it rises; spread it creases at the mouth's corners.
+    the jaw's sides.
     """
     mouth = np.exp(-((x / 0.33) ** 2) - (((y - 0.02) / 0.21) ** 2))
     chin_rise = np.exp(-((x / 0.36) ** 2) - (((y - chin) / 0.20) ** 2))
@@ -95,12 +111,27 @@ def _relief(x: FloatArray, y: FloatArray, top: float, chin: float) -> FloatArray
         np.exp(-(((side - start - slope * down) / 0.034) ** 2))
         for start, slope in ((0.14, 0.16), (0.23, 0.24), (0.34, 0.26))
     ) * np.sin(np.pi * down)
-    creases = np.exp(-(((side - 0.33 + 0.8 * y**2) / 0.035) ** 2) - ((y / 0.16) ** 2))
     # The jaw's own movement is seen; more shade than this would be taken for another one.
     jaw = 0.15 * chin_rise - 0.09 * mouth + 0.03 * folds
-    rounding = 0.40 * mouth
-    spreading = -0.25 * mouth + 0.12 * creases
-    return np.stack([jaw, rounding, spreading])
+    return np.stack([jaw, _pout(x, y), _smile(x, y)])
+
+
+def _pout(x: FloatArray, y: FloatArray) -> FloatArray:
+    """(rows, columns) a bump over the lips, and gathers that run towards it."""
+    bump = np.exp(-((x / 0.25) ** 2) - ((y / 0.18) ** 2))
+    away, round_it = np.hypot(x / 1.25, y), np.arctan2(y, x / 1.25)
+    ring = np.exp(-(((away - 0.24) / 0.09) ** 2))
+    gathers = np.cos(11 * round_it) + 0.7 * np.cos(17 * round_it + 2)
+    return np.asarray(0.09 * bump + 0.03 * ring * gathers, np.float32)
+
+
+def _smile(x: FloatArray, y: FloatArray) -> FloatArray:
+    """(rows, columns) flat over the lips, taut folds from corner to corner, and creases there."""
+    bent = y + 0.35 * x**2
+    flat = np.exp(-((x / 0.33) ** 2) - ((y / 0.21) ** 2))
+    taut = np.exp(-((x / 0.36) ** 2) - ((bent / 0.15) ** 2)) * np.cos(2 * np.pi * bent / 0.13)
+    creases = np.exp(-(((np.abs(x) - 0.36 + 0.8 * y**2) / 0.045) ** 2) - ((y / 0.17) ** 2))
+    return np.asarray(0.024 * taut + 0.15 * creases - 0.08 * flat, np.float32)
 
 
 class Cloth:
@@ -115,7 +146,7 @@ class Cloth:
 
     def __init__(self, fabric: Fabric, drape: Drape, *, strength: float, light: FloatArray) -> None:
         self._fabric, self._drape = fabric, drape
-        self._strength, self._light = strength, light
+        self._strength, self._shades = strength, drape.shades(_from_above(light))
         self._laid: tuple[int, Frame] | None = None
 
     @classmethod
@@ -142,17 +173,23 @@ class Cloth:
         """
         amounts = self._strength * cloth_amounts(channels)
         forward = np.tensordot(amounts, self._drape.shifts, axes=1).astype(np.float32)
-        height = np.tensordot(amounts, self._drape.heights, axes=1).astype(np.float32)
         at = leaned(scene, lean)
         source = turned_round(forward, at)
         fine = scene.grid.spread(displacement(scene, at, source - at))
         laid = self._laid_over(index, frame, scene)
         patch = warp_pixels(laid, scene.grid, *scene.grid.absolute(fine))
         # Shade stays on the cloth that it is on: it goes where the cloth goes.
-        tone = sample(_tone(forward, height, self._light) * self._fabric.cover, source)
+        tone = sample(self._tone(amounts), source)
         lit = _lit(tone, scene.grid.step)
         light_up(patch.pixels[lit], scene.grid.spread(tone)[lit])
         return patch
+
+    def _tone(self, amounts: FloatArray) -> FloatArray:
+        """(rows, columns) light that the cloth takes on, as a part of its brightness."""
+        jaw = np.clip(amounts[0] * self._shades[0], -_SHADE_LIMIT, _SHADE_LIMIT)
+        lips = np.tensordot(amounts[1:], self._shades[1:], axes=1) / _SHADE_LIMIT
+        tone = jaw + self._fabric.depth * _SHADE_LIMIT * np.tanh(lips)
+        return np.asarray(tone * self._fabric.cover, np.float32)
 
     def _laid_over(self, index: int, frame: Frame, scene: Scene) -> Frame:
         if self._laid is None or self._laid[0] != index:
@@ -164,7 +201,7 @@ def cloth_amounts(channels: Channels) -> FloatArray:
     """(3,) drop of the jaw, rounding and spreading of the lips, in eye distances or shares."""
     c = channels
     spread = 0.5 * float(c.stretch.mean()) + 0.5 * float(c.smile.mean())
-    amounts = [CHIN_DROP * c.jaw, 0.30 * c.pucker + 0.22 * c.funnel, 0.32 * spread]
+    amounts = [CHIN_DROP * c.jaw, 0.45 * c.pucker + 0.33 * c.funnel, 0.45 * spread]
     return np.array(amounts, np.float32)
 
 
@@ -178,9 +215,7 @@ def _lit(tone: FloatArray, step: int) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _tone(forward: FloatArray, height: FloatArray, light: FloatArray) -> FloatArray:
-    """Cloth that turns towards the light is lighter; cloth that is pushed together is darker."""
-    slope_y, slope_x = np.gradient(height * DENSITY)
-    squeeze = np.gradient(forward[..., 0], axis=1) + np.gradient(forward[..., 1], axis=0)
-    tone = -(slope_x * light[0] + slope_y * light[1]) + 0.15 * squeeze
-    return np.asarray(np.clip(_SHADE * tone, -_SHADE_LIMIT, _SHADE_LIMIT), np.float32)
+def _from_above(light: FloatArray) -> FloatArray:
+    """(2,) of length 1; the cloth's own colours may have misled about where it comes from."""
+    lifted = np.array([light[0], min(float(light[1]), -_STEEP)], np.float32)
+    return np.asarray(lifted / np.linalg.norm(lifted), np.float32)

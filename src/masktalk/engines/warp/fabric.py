@@ -22,16 +22,24 @@ from masktalk.types import FloatArray, Frame, UInt8Array
 #: Grey levels by which even black cloth takes light; the rest is a part of its own.
 SHEEN = 10
 
-_LEVELS = 11.0  # of grey, the deviation that folds bring to cloth that is all plain
+_LEVELS = 8.0  # of grey, the deviation that folds bring to cloth that is all plain
 # Grey levels (a deviation) of its own structure up to which cloth is all plain, and from
 # which on it needs no folds.
-_PLAIN, _ENOUGH = 2.4, 8.5
+_PLAIN, _ENOUGH = 1.0, 9.5
+_NARROW, _WIDE = 0.12, 0.25  # eye distances within which cloth is compared with itself
 _BOOST = 3.0  # how much stronger plain cloth shows what structure it has
 _FINE = 4  # nodes of the relief between two of the rig's grid
 _ALIKE = 26.0  # grey levels by which cloth may differ from itself
-_BEYOND = 0.10  # eye distances that cloth reaches past the face's outline
+_ALL_ALIKE = 10.0  # the same beside the face, where hair and walls may be as dark
+_EDGE = 7.0  # grey levels from node to node that make an edge
+_BESIDE = 0.04  # eye distances past the face's outline from where cloth must be all alike
+_BEYOND = 0.45  # to which it is followed past the outline
 _ABOVE = 0.15  # and above the nose's base
-_SOFT = 0.20  # eye distances over which folds end towards the cloth's edge
+_SOFT = 0.16  # over which folds end towards the cloth's edge
+_FADE = 0.50  # and towards where it is followed no further
+# Shade that lips bring to plain cloth is lost on cloth with contrasts of its own, as a part
+# of its brightness: it is made as much deeper as they are larger than this, up to a limit.
+_FAINT, _DEEPEST = 0.05, 3.0
 
 #: Sizes of folds: how strong, and their wavelength along and across, in eye distances.
 _FOLDS = ((1.0, 1.0, 0.32), (1.0, 0.55, 0.16), (0.6, 0.30, 0.08))
@@ -49,11 +57,13 @@ class Fabric:
         relief: (h, w) on a lattice ``_FINE`` times as dense, the light that folds add, as
             a part of the brightness; None for cloth that is seen to move without.
         corner: (2,) place of the relief's first node on the face's plane.
+        depth: How much deeper than on plain cloth shade must be to be seen, 1 to 3.
     """
 
     cover: FloatArray
     relief: FloatArray | None
     corner: FloatArray
+    depth: float
 
     @classmethod
     def read(cls, frame: Frame, pose: Pose, rig: Rig, folds: float = 1.0) -> Fabric:
@@ -69,14 +79,18 @@ class Fabric:
         cover = _cover(colours, rig)
         corner = np.array([rig.grid.left, rig.grid.top], np.float32)
         grey = np.asarray(colours @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
-        own = _structure(grey, cover)
-        plain = folds * _plainness(own, cover)
+        contrast = _deviation(_structure(grey, cover, _NARROW), cover)
+        plain = folds * _plainness(contrast)
+        brightness = float(np.average(grey, weights=cover)) + SHEEN
+        shown = float(np.hypot(contrast, plain * _LEVELS)) / brightness
+        depth = float(np.clip(shown / _FAINT, 1.0, _DEEPEST))
         if plain <= 0:
-            return cls(cover, None, corner)
+            return cls(cover, None, corner, depth)
+        own = _structure(grey, cover, _WIDE)
         broad = np.asarray(cv2.GaussianBlur(own, (0, 0), 1.0), np.float32)
         levels = plain * (_LEVELS * _folds(rig) + _BOOST * _fine(broad))
-        lit = levels * _fine(cover) / (float(np.average(grey, weights=cover)) + SHEEN)
-        return cls(cover, np.asarray(np.clip(lit, -0.9, 0.9), np.float32), corner)
+        lit = np.clip(levels * _fine(cover) / brightness, -0.9, 0.9)
+        return cls(cover, np.asarray(lit, np.float32), corner, depth)
 
     def laid(self, frame: Frame, pose: Pose) -> Frame:
         """The frame with folds on its cloth."""
@@ -125,22 +139,39 @@ def _cover(colours: FloatArray, rig: Rig) -> FloatArray:
     seed = _middle(rig)
     typical = np.median(colours[seed > 0], axis=0)
     spread = float(np.median(np.abs(colours[seed > 0] - typical).max(axis=1)))
-    alike = np.abs(colours - typical).max(axis=2) < max(_ALIKE, 4 * spread)
-    found: UInt8Array = (alike & (_face(rig) > 0)).astype(np.uint8)
+    away = np.abs(colours - typical).max(axis=2)
+    around, face = _face(rig, _BEYOND), _face(rig, _BESIDE)
+    limit = np.where(face > 0, max(_ALIKE, 4 * spread), max(_ALL_ALIKE, 3 * spread))
+    # A band of light or shade on cloth has no edges.
+    band = (away < 2 * limit) & (_steepness(colours) < _EDGE)
+    found: UInt8Array = (((away < limit) | band) & (around > 0)).astype(np.uint8)
     count, parts = cv2.connectedComponents(found)
     shares = np.bincount(parts[(seed > 0) & (parts > 0)], minlength=count)
     chosen = (parts == int(shares.argmax())).astype(np.uint8) if shares.any() else seed
-    closed = cv2.morphologyEx(chosen, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    inside = cv2.distanceTransform(np.pad(closed, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    return smooth_step(np.asarray((inside - 1) / (_SOFT * DENSITY), np.float32))
+    closed: UInt8Array = np.asarray(
+        cv2.morphologyEx(chosen, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), np.uint8
+    )
+    return _inside(closed, _SOFT) * _inside(around, _FADE)
 
 
-def _face(rig: Rig) -> UInt8Array:
-    """(rows, columns) 1 within the face's outline, from a little above the nose's base."""
+def _steepness(colours: FloatArray) -> FloatArray:
+    """(rows, columns) largest change of a colour from node to node."""
+    down, across = np.gradient(colours, axis=(0, 1))
+    return np.asarray(np.hypot(down, across).max(axis=2), np.float32)
+
+
+def _inside(region: UInt8Array, soft: float) -> FloatArray:
+    """(rows, columns) 1 inside a region of nodes, smoothly 0 at its edge over ``soft``."""
+    inside = cv2.distanceTransform(np.pad(region, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return smooth_step(np.asarray((inside - 1) / (soft * DENSITY), np.float32))
+
+
+def _face(rig: Rig, beyond: float) -> UInt8Array:
+    """(rows, columns) 1 from a little above the nose's base to ``beyond`` the face's outline."""
     oval = rig.base[list(FACE_OVAL)]
     outward = oval - oval.mean(axis=0)
     outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
-    ring = rig.grid.index(np.asarray(oval + _BEYOND * outward, np.float32))
+    ring = rig.grid.index(np.asarray(oval + beyond * outward, np.float32))
     face: UInt8Array = np.zeros((rig.grid.rows, rig.grid.columns), np.uint8)
     cv2.fillPoly(face, [np.round(ring).astype(np.int32)], (1,))
     first = float(rig.grid.index(rig.base[NOSE_BASE])[1]) - _ABOVE * DENSITY
@@ -157,22 +188,26 @@ def _middle(rig: Rig) -> UInt8Array:
     return seed
 
 
-def _structure(grey: FloatArray, cover: FloatArray) -> FloatArray:
-    """(rows, columns) grey levels by which cloth differs from its surroundings on it."""
-    wide = 0.25 * DENSITY
+def _structure(grey: FloatArray, cover: FloatArray, within: float) -> FloatArray:
+    """(rows, columns) grey levels by which cloth differs from what of it lies around."""
+    wide = within * DENSITY
     total = cv2.GaussianBlur(grey * cover, (0, 0), wide)
     even = total / np.maximum(cv2.GaussianBlur(cover, (0, 0), wide), 1e-3)
     return np.asarray(grey - even, np.float32)
 
 
-def _plainness(own: FloatArray, cover: FloatArray) -> float:
-    """1 for cloth without structure of its own, 0 for cloth that has enough to be seen."""
+def _deviation(own: FloatArray, cover: FloatArray) -> float:
+    """Of what lies well inside the cloth, outliers aside; infinite where there is too little."""
     inside = own[cover > 0.9]
     if len(inside) < 20:
-        return 0.0
-    low, high = np.percentile(inside, (16, 84))  # a deviation to either side, outliers aside
-    deviation = (high - low) / 2
-    return float(np.clip((_ENOUGH - deviation) / (_ENOUGH - _PLAIN), 0, 1))
+        return float("inf")
+    low, high = np.percentile(inside, (16, 84))
+    return float(high - low) / 2
+
+
+def _plainness(contrast: float) -> float:
+    """1 for cloth without structure of its own, 0 for cloth that has enough to be seen."""
+    return float(np.clip((_ENOUGH - contrast) / (_ENOUGH - _PLAIN), 0, 1))
 
 
 def _fine(coarse: FloatArray) -> FloatArray:
