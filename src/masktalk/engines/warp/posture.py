@@ -23,7 +23,7 @@ _MEAN, _SPREAD = 0.095, 0.056
 _FOLLOWED = 0.65
 #: Seconds of a talker's own speaking that count as much as what is known of others.
 _AS_MUCH = 0.7
-_STEEPEST = 2.0  # of the way down to a closed mouth
+_STEEPEST = 1.8  # of the way down to a closed mouth
 # A mouth speaks where its opening changes by so much within so many seconds to either side.
 _TALKING, _AROUND = 0.03, 0.3
 # What a full channel adds to the opening of an average face (``masktalk.speech.measures``).
