@@ -30,9 +30,11 @@ from masktalk.avatar import (
 )
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
+from masktalk.faces.canonical import LEFT_CORNER, RIGHT_CORNER
+from masktalk.faces.painted import is_drawing, look_at_mouth
 from masktalk.masking import write_overlay
 from masktalk.media import FrameStore, Source, open_source
-from masktalk.types import Face, Progress, silent
+from masktalk.types import Face, Progress, UInt8Array, silent
 
 if TYPE_CHECKING:
     from masktalk.types import Frame
@@ -212,7 +214,7 @@ def _build(
             rate=store.rate or PICTURE_FRAME_RATE,
             frame_count=store.frame_count,
             has_alpha=store.has_alpha,
-            mouth=_mouth(options, found),
+            mouth=_mouth(options, found, store),
             files={name: file_digest(folder / name) for name in sorted(names)},
         ).sealed().write(folder)
 
@@ -253,7 +255,7 @@ def _require_face(source: Path, found: list[Face | None]) -> None:
         logger.info("%d of %d frames have no face and stay as they are", missing, len(found))
 
 
-def _mouth(options: PrepareOptions, found: list[Face | None]) -> MouthMode:
+def _mouth(options: PrepareOptions, found: list[Face | None], store: FrameStore) -> MouthMode:
     if options.mouth == "open":
         return "open"
     if options.mouth == "cloth":
@@ -261,7 +263,18 @@ def _mouth(options: PrepareOptions, found: list[Face | None]) -> MouthMode:
     if options.mouth == "draw":
         return "draw"
     states = Counter(face.mouth_state for face in found if face is not None)
-    return "cloth" if states["covered"] * 2 > sum(states.values()) else "open"
+    if states["covered"] * 2 > sum(states.values()):
+        return "cloth"
+    index, face = next((index, face) for index, face in enumerate(found) if face is not None)
+    return "draw" if _is_drawn(store.frame(index).pixels, face) else "open"
+
+
+def _is_drawn(pixels: UInt8Array, face: Face) -> bool:
+    """Whether a face that only a person could point at is a drawing without lips to move."""
+    if face.located_by != "points" or not is_drawing(pixels, face.box):
+        return False
+    painted = look_at_mouth(pixels, face.mesh[[LEFT_CORNER, RIGHT_CORNER], :2])
+    return painted.kind != "other" and not painted.lips
 
 
 def cache_root() -> Path:

@@ -177,3 +177,22 @@ def test_a_frame_without_a_face_stays_in_its_place(tmp_path):
 def _edit(folder, **change):
     path = folder / "avatar.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+
+
+@pytest.mark.parametrize(
+    ("texture", "mouth", "expected"),
+    [(0, "auto", "draw"), (0, "open", "open"), (9, "auto", "open")],
+    ids=["a drawing", "a drawing that shall open", "a photograph"],
+)
+def test_a_drawing_without_lips_is_drawn_on(tmp_path, texture, mouth, expected):
+    """Only where a person had to say where the mouth is."""
+    picture = np.full((512, 384, 3), 230.0)
+    picture[210:250, 100:140] = picture[210:250, 244:284] = 20
+    picture[324:330, 146:236] = 20
+    picture += np.random.default_rng(0).normal(0, texture, picture.shape)
+    source, points = tmp_path / "face.png", tmp_path / "points.json"
+    Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(source)
+    corners = {name: POINTS[name] for name in ("left_corner", "right_corner")}
+    points.write_text(json.dumps(corners))
+    with prepare(source, tmp_path / "a", PrepareOptions(points=points, mouth=mouth)) as avatar:
+        assert avatar.mouth == expected

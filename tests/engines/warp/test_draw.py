@@ -50,3 +50,27 @@ def test_a_sketch_is_drawn_without_colour():
     wide = speaking(avatar, "wide").astype(int)
     assert np.ptp(wide, axis=-1).max() < 16
     assert (wide != avatar.pictures[0]).any()
+
+
+def test_a_painted_smile_opens_along_its_curve_in_its_colour():
+    avatar = smiley(line=False)
+    across = np.linspace(-1, 1, 80)
+    curve = np.stack([200 + 60 * across, 255 + 30 * (1 - across**2)], axis=1)
+    cv2.polylines(avatar.pictures[0], [np.rint(curve).astype(np.int32)], False, (150, 20, 30), 6)
+    wide = speaking(avatar, "wide").astype(int)
+    changed = (wide != avatar.pictures[0]).any(axis=-1)
+    assert not changed[235:245, 180:220].any()  # above the curve, where its corners lie
+    reddish = np.abs(wide - [150, 20, 30]).sum(axis=-1) < 30
+    assert (reddish & changed).sum() > 60
+
+
+def test_a_grille_opens_behind_its_bars():
+    avatar = smiley(line=False, colour=(150, 150, 155))
+    for column in range(140, 261, 12):
+        cv2.line(avatar.pictures[0], (column, 238), (column, 272), (50, 50, 50), 3)
+    assert (speaking(avatar, "rest") == avatar.pictures[0]).all()
+    row = speaking(avatar, "wide")[262, 165:236].astype(int).mean(axis=-1)
+    # bars of the plate's own brightness, in shade, and dark between them
+    assert row.max() > 90
+    assert row.min() < 50
+    assert (np.diff(np.signbit(row - 70).astype(int)) == 1).sum() in (5, 6, 7)

@@ -19,6 +19,7 @@ from masktalk.engines.warp.scene import Scene, displacement, head_shift, leaned,
 from masktalk.engines.warp.shape import Channels, mouth_motion
 from masktalk.engines.warp.style import Style
 from masktalk.engines.warp.topology import LIP_COLUMNS
+from masktalk.faces.painted import PaintedMouth, look_at_mouth
 from masktalk.types import FloatArray, Frame, Patch, UInt8Array
 
 Manner: TypeAlias = Literal["cartoon", "sketch", "grille"]
@@ -27,7 +28,7 @@ _STROKE = 0.022  # width of an outline, in eye distances
 _JAW = 0.5  # the chin of a drawn face drops less than a real one's
 _SHOWS = 0.03  # opening at which the drawn mouth has taken the painted line's place
 _FINE = 4  # how many times finer than pixels an outline is drawn
-_SLATS = 0.055  # from one bar of a grille to the next
+_SHADED = 0.75  # brightness of a grille's bars before an opening
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class Canvas:
     Attributes:
         pixels: (H, W, 3|4) the frame.
         bare: The same without the line that was its mouth; the frame itself if it had none.
+        painted: What it shows where its mouth is.
         bend: How far the line's middle lies below its ends, in eye distances.
         manner: How the picture is made.
         ink: (3,) colour of its outlines.
@@ -44,63 +46,51 @@ class Canvas:
 
     pixels: UInt8Array
     bare: UInt8Array
+    painted: PaintedMouth
     bend: float
     manner: Manner
     ink: FloatArray
 
     @property
     def has_line(self) -> bool:
-        return self.bare is not self.pixels
+        return self.painted.kind == "line"
+
+    @property
+    def has_mouth(self) -> bool:
+        """Whether a closed mouth is there already."""
+        return self.painted.kind in ("line", "grille")
 
 
 def read_canvas(pixels: UInt8Array, scene: Scene, rig: Rig, style: Style) -> Canvas:
     """Look how a face is drawn and where its painted mouth is."""
-    line = scene.pose.project(rig.rest.corners[:2])
-    middle, unit = line.mean(axis=0), scene.pose.unit
-    reach = np.array([0.62 * rig.rest.width + 0.1, 0.16]) * unit
-    x0, y0 = np.clip((middle - reach).astype(int), 0, [pixels.shape[1] - 8, pixels.shape[0] - 8])
-    x1, y1 = np.clip((middle + reach).astype(int) + 1, [8, 8], [pixels.shape[1], pixels.shape[0]])
-    window = np.ascontiguousarray(pixels[y0:y1, x0:x1, :3])
-    ink, manner = _ink(pixels, scene), _manner(style)
-    strokes = _strokes(window, unit)
-    strokes = _mouth_line(strokes, rig.rest.width * unit)
-    if not strokes.any():
-        return Canvas(pixels, pixels, 0.0, manner, ink)
+    unit = scene.pose.unit
+    painted = look_at_mouth(pixels, scene.pose.project(rig.rest.corners[:2]))
+    manner = _manner(style, painted)
+    if painted.kind != "line":
+        return Canvas(pixels, pixels, painted, 0.0, manner, _ink(pixels, scene))
+    bare = _without(painted, pixels, unit)
+    return Canvas(pixels, bare, painted, painted.bend / unit, manner, _ink_of(painted, pixels))
+
+
+def _without(painted: PaintedMouth, pixels: UInt8Array, unit: float) -> UInt8Array:
+    """The picture with the skin in the place of its mouth's line."""
+    height, width = painted.stroke.shape
+    window = np.s_[painted.top : painted.top + height, painted.left : painted.left + width, :3]
+    wide = cv2.dilate(
+        painted.stroke, np.ones((3, 3), np.uint8), iterations=max(round(0.012 * unit), 1)
+    )
     bare = pixels.copy()
-    wide = cv2.dilate(strokes, np.ones((3, 3), np.uint8), iterations=max(round(0.012 * unit), 1))
-    bare[y0:y1, x0:x1, :3] = cv2.inpaint(window, wide, 0.03 * unit + 1, cv2.INPAINT_TELEA)
-    return Canvas(pixels, bare, _bend(strokes, unit), manner, ink)
+    skin = np.ascontiguousarray(pixels[window])
+    bare[window] = cv2.inpaint(skin, wide, 0.03 * unit + 1, cv2.INPAINT_TELEA)
+    return bare
 
 
-def _strokes(window: UInt8Array, unit: float) -> UInt8Array:
-    """255 where something thin and darker than its surroundings is drawn."""
-    grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
-    size = 2 * max(round(0.05 * unit), 1) + 1
-    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    hat = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, shape)
-    return np.asarray((hat > 40).astype(np.uint8) * 255, np.uint8)
-
-
-def _mouth_line(strokes: UInt8Array, width: float) -> UInt8Array:
-    """255 on the stroke that is long and flat enough to be a mouth, if there is one."""
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(strokes)
-    line = np.zeros_like(strokes)
-    if count > 1:
-        widest = 1 + int(boxes[1:, cv2.CC_STAT_WIDTH].argmax())
-        across, down = (
-            int(boxes[widest, side]) for side in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)
-        )
-        if across > 0.4 * width and across > 1.8 * down:
-            line[labels == widest] = 255
-    return line
-
-
-def _bend(strokes: UInt8Array, unit: float) -> float:
-    rows, columns = np.nonzero(strokes)
-    half = max(float(np.ptp(columns)) / 2, 1.0)
-    across = (columns - (columns.min() + columns.max()) / 2) / half
-    curve = np.polyfit(across, rows, 2)[0]
-    return float(np.clip(-curve / unit, -0.12, 0.12))
+def _ink_of(painted: PaintedMouth, pixels: UInt8Array) -> FloatArray:
+    """The colour of a painted line, away from its soft edges."""
+    rows, columns = np.nonzero(painted.stroke)
+    colours = pixels[rows + painted.top, columns + painted.left, :3].astype(np.float32)
+    tone = colours.mean(axis=1)
+    return np.asarray(colours[tone <= np.median(tone)].mean(axis=0), np.float32)
 
 
 def _ink(pixels: UInt8Array, scene: Scene) -> FloatArray:
@@ -115,10 +105,10 @@ def _ink(pixels: UInt8Array, scene: Scene) -> FloatArray:
     return np.asarray(face[tone <= np.percentile(tone, 2)].mean(axis=0) * 0.9, np.float32)
 
 
-def _manner(style: Style) -> Manner:
-    if style.saturation > 0.35:
-        return "cartoon"
-    return "sketch" if float(style.skin.mean()) > 150 else "grille"
+def _manner(style: Style, painted: PaintedMouth) -> Manner:
+    if painted.kind == "grille":
+        return "grille"
+    return "cartoon" if style.saturation > 0.35 else "sketch"
 
 
 def draw_frame(
@@ -146,10 +136,12 @@ def draw_frame(
     away = displacement(scene, at, turned_round(cloth.shifts[0] * drop, at) - at)
     maps = scene.grid.absolute(scene.grid.spread(away))
     patch = warp_pixels(Frame(canvas.pixels), scene.grid, *maps)
+    if canvas.manner == "grille":  # it has no corners to draw apart
+        channels = replace(channels, stretch=0 * channels.stretch, smile=0 * channels.smile)
     lines = _lines(scene, rig, channels, canvas.bend)
     lines = lines + head_shift(scene, lean, lines.mean(axis=(0, 1)))
     gap = float(np.abs((lines[1] - lines[0]) @ scene.pose.down).max()) / scene.pose.unit
-    share = float(smooth_step(np.array(gap / _SHOWS, np.float32))) if canvas.has_line else 1.0
+    share = float(smooth_step(np.array(gap / _SHOWS, np.float32))) if canvas.has_mouth else 1.0
     if share <= 0:
         return patch
     ends = scene.pose.project(rig.rest.corners[:2])
@@ -191,14 +183,23 @@ def _drawn(
 ) -> FloatArray:
     ring = np.vstack([lines[0], lines[1][::-1]])
     opening = LipEdges.seen_from(box, lines[0], lines[1]).opening()
-    inside = _inside(canvas, scene, rig, plates, channels, box, opening)
+    inside = _inside(below, canvas, scene, rig, plates, channels, box, opening)
     drawn = below + (inside - below) * opening[..., None]
-    width = _STROKE * scene.pose.unit * max(rig.mouth_size, 0.6)
-    outline = _stroke(box, ring, width)[..., None]
+    if canvas.manner == "grille":
+        return drawn
+    outline = _stroke(box, ring, _thickness(canvas, scene.pose.unit, rig.mouth_size))[..., None]
     return np.asarray(drawn + (canvas.ink - drawn) * outline, np.float32)
 
 
+def _thickness(canvas: Canvas, unit: float, size: float) -> float:
+    """Pixels of a drawn mouth's outline: as thick as its painted line, within reason."""
+    if not canvas.has_line:
+        return _STROKE * unit * max(size, 0.6)
+    return float(np.clip(canvas.painted.thickness / unit, _STROKE / 2, 2.5 * _STROKE)) * unit
+
+
 def _inside(
+    below: FloatArray,
     canvas: Canvas,
     scene: Scene,
     rig: Rig,
@@ -217,10 +218,15 @@ def _inside(
     inside = np.empty((*opening.shape, 3), np.float32)
     inside[:] = canvas.ink
     if canvas.manner == "grille":
-        steps = np.arange(box.width, dtype=np.float32) / (_SLATS * scene.pose.unit)
-        bars = np.clip(3 * np.abs((steps % 1) - 0.5) - 0.75, 0, 0.5)[None, :, None]
-        inside += (140 - inside) * bars
+        bars = _bars(canvas.painted, box)[None, :, None]
+        inside += (_SHADED * below - inside) * bars
     return inside
+
+
+def _bars(painted: PaintedMouth, box: Box) -> FloatArray:
+    """(w,) 0..1 the bars that stand before the opening, thinner than the closed grille's."""
+    turns = (np.arange(box.width) + box.x - painted.slot) / painted.pitch
+    return np.asarray(np.clip(1.5 * (0.1 - np.cos(2 * np.pi * turns)), 0, 1), np.float32)
 
 
 def _stroke(box: Box, ring: FloatArray, width: float) -> FloatArray:
