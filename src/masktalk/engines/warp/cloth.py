@@ -15,6 +15,7 @@ from masktalk.engines.warp.mouth import warp_pixels
 from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, leaned
+from masktalk.engines.warp.seat import Seat
 from masktalk.engines.warp.shape import CHIN_DROP, Channels
 from masktalk.engines.warp.topology import CHIN, CORNERS, JAWLINE, NOSE_BASE
 from masktalk.types import FloatArray, Frame, Patch
@@ -139,13 +140,16 @@ class Cloth:
 
     Args:
         fabric: Where it lies and what folds it needs.
+        seat: Where it sits on the head in every frame.
         drape: How it moves.
         strength: 1 moves it as far as the skin under it moves.
         light: (2,) towards the light along the picture's x and y.
     """
 
-    def __init__(self, fabric: Fabric, drape: Drape, *, strength: float, light: FloatArray) -> None:
-        self._fabric, self._drape = fabric, drape
+    def __init__(
+        self, fabric: Fabric, seat: Seat, drape: Drape, *, strength: float, light: FloatArray
+    ) -> None:
+        self._fabric, self._seat, self._drape = fabric, seat, drape
         self._strength, self._shades = strength, drape.shades(_from_above(light))
         self._laid: tuple[int, Frame] | None = None
 
@@ -157,7 +161,8 @@ class Cloth:
         index, face = next((i, face) for i, face in enumerate(avatar.faces) if face is not None)
         pose = fit_pose(trimmed(face.mesh))
         fabric = Fabric.read(avatar.frame(index), pose, rig, folds * min(strength, 1.0))
-        return cls(fabric, Drape.over(rig), strength=strength, light=light)
+        seat = Seat(avatar.faces, float(avatar.rate), index)
+        return cls(fabric, seat, Drape.over(rig), strength=strength, light=light)
 
     def patch(
         self, index: int, frame: Frame, scene: Scene, channels: Channels, lean: Lean | None = None
@@ -176,7 +181,7 @@ class Cloth:
         at = leaned(scene, lean)
         source = turned_round(forward, at)
         fine = scene.grid.spread(displacement(scene, at, source - at))
-        laid = self._laid_over(index, frame, scene)
+        laid = self._laid_over(index, frame)
         patch = warp_pixels(laid, scene.grid, *scene.grid.absolute(fine))
         # Shade stays on the cloth that it is on: it goes where the cloth goes.
         tone = sample(self._tone(amounts), source)
@@ -191,9 +196,9 @@ class Cloth:
         tone = jaw + self._fabric.depth * _SHADE_LIMIT * np.tanh(lips)
         return np.asarray(tone * self._fabric.cover, np.float32)
 
-    def _laid_over(self, index: int, frame: Frame, scene: Scene) -> Frame:
+    def _laid_over(self, index: int, frame: Frame) -> Frame:
         if self._laid is None or self._laid[0] != index:
-            self._laid = (index, self._fabric.laid(frame, scene.pose))
+            self._laid = (index, self._fabric.laid(frame, self._seat.at(index)))
         return self._laid[1]
 
 

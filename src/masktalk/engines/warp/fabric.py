@@ -92,22 +92,28 @@ class Fabric:
         lit = np.clip(levels * _fine(cover) / brightness, -0.9, 0.9)
         return cls(cover, np.asarray(lit, np.float32), corner, depth)
 
-    def laid(self, frame: Frame, pose: Pose) -> Frame:
-        """The frame with folds on its cloth."""
+    def laid(self, frame: Frame, plane: FloatArray) -> Frame:
+        """The frame with folds on its cloth.
+
+        Args:
+            frame: Whose cloth it is.
+            plane: (2, 3) from places (x, y, 1) on the face's plane to its pixels.
+        """
         if self.relief is None:
             return frame
         height, width = self.relief.shape
-        ends = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32)
-        box = pose.pixel(self.corner + ends / (DENSITY * _FINE))
+        # Lattice nodes to pixels.
+        there = plane.copy()
+        there[:, 2] += plane[:, :2] @ self.corner
+        there[:, :2] /= DENSITY * _FINE
+        ends = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float32)
+        box = ends @ there.T
         low = np.clip(np.floor(box.min(axis=0)).astype(int), 0, [frame.width, frame.height])
         high = np.clip(np.ceil(box.max(axis=0)).astype(int), low, [frame.width, frame.height])
         size = high - low
         if not size.all():
             return frame
-        # Lattice nodes to pixels of the box.
-        there = np.empty((2, 3), np.float32)
-        there[:, :2] = pose.axes[:, :2] / (DENSITY * _FINE)
-        there[:, 2] = pose.pixel(self.corner) - low
+        there[:, 2] -= low
         tone = cv2.warpAffine(self.relief, there, (int(size[0]), int(size[1])))
         pixels = frame.region(*low.tolist(), *high.tolist()).copy()
         light_up(pixels, np.asarray(tone, np.float32))
