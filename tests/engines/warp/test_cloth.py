@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from masktalk.engines.warp.bundle import learn, unpacked
+from masktalk.engines.warp.cloth import Drape
 from masktalk.engines.warp.fabric import Fabric
+from masktalk.engines.warp.field import sample
 from masktalk.engines.warp.pose import fit_pose
 from tests.engines.warp.drawn import (
     MOUTHS,
@@ -190,3 +192,12 @@ def test_shade_is_as_deep_as_the_cloth_has_contrasts():
 def fabric_of(drawn):
     prepared = unpacked(learn(drawn))
     return Fabric.read(drawn.frame(0), fit_pose(drawn.faces[0].mesh), prepared.rig)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.5])
+def test_lips_do_not_dent_the_cheeks(yaw):
+    rig = unpacked(learn(still(mouth="cloth", cloth=True, yaw=yaw))).rig
+    outline = rig.grid.index(rig.base[list(OVAL)])[None]
+    for shift in Drape.over(rig).shifts[1:]:
+        assert np.abs(shift).max() > 0.5
+        assert np.abs(sample(shift, outline)).max() < 0.03 * np.abs(shift).max()

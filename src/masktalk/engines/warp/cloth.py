@@ -17,7 +17,7 @@ from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, leaned
 from masktalk.engines.warp.seat import Seat
 from masktalk.engines.warp.shape import CHIN_DROP, Channels
-from masktalk.engines.warp.topology import CHIN, CORNERS, JAWLINE, NOSE_BASE
+from masktalk.engines.warp.topology import CHIN, CORNERS, FACE_OVAL, JAWLINE, NOSE_BASE
 from masktalk.types import FloatArray, Frame, Patch
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WIDER = 0.07  # eye distances that hoods stand off the face's sides
 _BESIDE = 0.20  # over which movement ends beside them
+_CHEEK = 0.25  # over which what lips do ends before the face's outline
 _SHADE = 0.3
 _SHADE_LIMIT = 0.14
 _SQUEEZE = 0.15  # how much darker cloth is that the jaw pushes together
@@ -57,7 +58,9 @@ class Drape:
         top, chin = (float(rig.base[index, 1] - middle[1]) for index in (NOSE_BASE, CHIN))
         jaw = smooth_step((y - 0.3 * top) / (chin - 0.3 * top))
         jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * np.exp(-((np.abs(x) / 0.64) ** 2.5))
-        mound = np.exp(-((x / 0.33) ** 2) - ((y / 0.23) ** 2))
+        # A cheek that is turned away ends near the mouth; lips do not dent it.
+        cheeks = rig.grid.window(rig.base[list(FACE_OVAL)], _CHEEK)
+        mound = cheeks * np.exp(-((x / 0.33) ** 2) - ((y / 0.23) ** 2))
         moves = [(0 * x, jaw), (-1.3 * x * mound, -0.25 * y * mound), (1.3 * x * mound, 0 * y)]
         shifts = np.stack([np.stack(move, axis=-1) for move in moves])
         shifts *= (rig.window * _within(rig))[..., None] * DENSITY
