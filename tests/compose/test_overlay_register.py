@@ -115,3 +115,9 @@ def test_a_matte_of_everything_or_nothing_is_refused(level):
 def test_two_equal_pictures_hold_no_mask():
     with pytest.raises(InputError, match="covers nothing"):
         make_overlay(MaskPictures(bare(), bare()))
+
+
+def test_pictures_of_two_scenes_hold_no_mask():
+    other = Frame(np.ascontiguousarray(bare().pixels[::-1, ::-1]))
+    with pytest.raises(InputError, match=r"masked\.png: .*differ everywhere"):
+        make_overlay(MaskPictures(bare(), other), name="masked.png")

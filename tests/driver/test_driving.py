@@ -1,5 +1,7 @@
 """A driver's mouth on another face: the same movement at the same time."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,10 @@ from masktalk.errors import InputError, MediaError, OptionError
 from masktalk.evaluate.mouth import correlation
 from masktalk.evaluate.tracking import MouthTrack, track_mouth
 from masktalk.faces.follow import follow_mouth
-from masktalk.media import read_audio
+from masktalk.media import Writer, WriterOptions, read_audio
 from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, frames, render
+from masktalk.types import Frame
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,26 @@ def test_another_engine_drives_through_its_placeholder(avatar, material):
     direct = mouth_of(frames(avatar, speech))
     assert len(result) == len(direct)
     assert correlation(result.aperture, direct.aperture) > 0.9
+
+
+def test_a_driver_without_a_face_says_so_and_keeps_the_avatar_still(
+    avatar, material, tmp_path, caplog
+):
+    path = tmp_path / "wall.mp4"
+    with Writer(path, WriterOptions(64, 64, Fraction(25))) as writer:
+        for index in range(10):
+            writer.write(Frame(np.full((64, 64, 3), 90, np.uint8), Fraction(index, 25)))
+    borrowed = make_driver(DriverOptions(video=path), avatar)
+    made = [
+        frame.pixels
+        for frame in frames(
+            avatar,
+            material / "speech.wav",
+            RenderOptions(articulator=borrowed, preview=Fraction(1, 5)),
+        )
+    ]
+    assert all((pixels == made[0]).all() for pixels in made)
+    assert "wall.mp4: no face is seen in it" in caplog.text
 
 
 def test_no_driver_is_no_articulator(avatar):

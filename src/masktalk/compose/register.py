@@ -28,6 +28,8 @@ _ECC_SIDE = 512
 _ECC_ROUNDS = 4
 # Grey levels between two registered pictures of one person where they agree best.
 _ALIKE = 12.0
+#: Grey levels between two where they agree well enough to be of one scene.
+_STRANGE = 24.0
 _ECC_STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
 # A shift below this, in pixels at the corners, is the pictures' own noise.
 _SAME_PLACE = 0.4
@@ -75,7 +77,7 @@ def make_overlay(given: MaskPictures, name: str = "--mask") -> Frame:
         here = given.bare if masked is None else _warped(masked, to_masked, size)
         behind = None if masked is None else given.bare
         alpha = (
-            _difference_matte(here, given.bare) * _shown(masked, to_masked, size)
+            _difference_matte(here, given.bare, name) * _shown(masked, to_masked, size)
             if matte is None
             else _matte_over(matte, masked, to_masked, size)
         )
@@ -246,11 +248,21 @@ def _softened(alpha: FloatArray) -> FloatArray:
     return np.asarray(np.minimum(alpha, cv2.GaussianBlur(inside, (0, 0), 0.8)), np.float32)
 
 
-def _difference_matte(masked: Frame, bare: Frame) -> FloatArray:
-    """(H, W) where two registered pictures differ by more than their common noise, 0 to 1."""
+def _difference_matte(masked: Frame, bare: Frame, name: str) -> FloatArray:
+    """(H, W) where two registered pictures differ by more than their common noise, 0 to 1.
+
+    Raises:
+        InputError: They differ everywhere.
+    """
     gap = cv2.absdiff(_rgb(masked), _rgb(bare)).max(axis=2).astype(np.float32)
     gap = cv2.GaussianBlur(gap, (0, 0), 1.0)
     noise = float(np.percentile(gap, 30))
+    if noise > _STRANGE:
+        raise InputError(
+            name,
+            "the masked and the bare picture differ everywhere, so no mask can be told from them",
+            "give two pictures that differ by the mask alone, or the mask itself with --mask",
+        )
     alpha = np.clip((gap - noise - 8) / 24, 0, 1).astype(np.float32)
     solid = (alpha > 0.5).astype(np.uint8)
     side = max(3, round(0.012 * max(bare.width, bare.height)) | 1)

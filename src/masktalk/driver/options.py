@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, frames
 from masktalk.speech.gestures import REST_WIDTH
 from masktalk.types import Audio, Frame
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def make_driver(options: DriverOptions, avatar: Avatar, engine: str = "warp") ->
         source = open_source(options.video)
         if source.kind == "picture":
             raise InputError(options.video, "is a picture and cannot drive", "give a talking video")
-        return VideoArticulator(_mouth_of(source.frames()), calibration)
+        return VideoArticulator(_watched(options.video, source.frames()), calibration)
     assert options.engine is not None
     assert options.face is not None
     lookahead = engine_class(options.engine).capabilities.lookahead
@@ -85,6 +88,16 @@ def make_driver(options: DriverOptions, avatar: Avatar, engine: str = "warp") ->
         return _mouth_of(frames(placeholder, blocks, rendering))
 
     return EngineArticulator(make_mouth, lookahead, calibration)
+
+
+def _watched(path: Path, frames: Iterable[Frame]) -> Iterator[MouthMeasures]:
+    """The mouth of a video; says so when there was none to the end."""
+    seen = False
+    for measures in _mouth_of(frames):
+        seen = seen or measures.tracked
+        yield measures
+    if not seen:
+        logger.warning("%s: no face is seen in it; the avatar keeps still", path)
 
 
 def _mouth_of(frames: Iterable[Frame]) -> Iterator[MouthMeasures]:
