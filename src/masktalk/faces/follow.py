@@ -51,6 +51,8 @@ class MeshTracker:
             self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
                 static_image_mode=False, max_num_faces=1, refine_landmarks=True
             )
+            # It goes on starting, and talking, until it has answered.
+            self._mesh.process(np.zeros((32, 32, 3), np.uint8))
         self._talkative = True
         self._window: _Window | None = None
         self._patience, self._wait = 0, _SEARCH_EVERY
