@@ -170,6 +170,20 @@ def test_a_page_and_a_sheet_stand_alone(spoken, material, tmp_path):
     assert same == {"Same opening": "1.00", "Lip distance": "0.0 %"}
 
 
+def test_a_source_of_odd_size_is_compared(material, tmp_path):
+    with Image.open(material / "portrait.jpg") as picture:
+        width, height = picture.width // 2 * 2 - 1, picture.height // 2 * 2 - 1
+        picture.crop((0, 0, width, height)).save(tmp_path / "odd.png")
+    still = RenderOptions(engine_options={"head_motion": "off"}, preview=Fraction(1))
+    with prepare(tmp_path / "odd.png", tmp_path / "avatar") as avatar:
+        render(avatar, material / "speech.wav", tmp_path / "odd.mp4", still)
+    options = ReviewOptions(source=tmp_path / "odd.png")
+    made = write_review(tmp_path / "odd.mp4", tmp_path / "review.html", options)
+    values = {figure.name: figure for figure in made.review.video.figures}
+    assert values["Outside the mouth"].grade == "good"
+    assert values["Seams"].grade != "none"
+
+
 def test_a_video_without_face_or_sound_gets_a_page_that_says_so(tmp_path):
     from masktalk.media import Writer, WriterOptions
     from masktalk.types import Frame
