@@ -59,12 +59,14 @@ class LipEdges:
         depth: (h, w) pixels along the mouth's own down.
         top: (h, w) depth of the upper lip's edge there.
         bottom: (h, w) depth of the lower lip's edge there.
+        aside: (h, w) 0 in the mouth's middle, 1 at its corners, more beyond them.
         soft: (h, w) pixels over which what is above goes over into what is below.
     """
 
     depth: FloatArray
     top: FloatArray
     bottom: FloatArray
+    aside: FloatArray
     soft: FloatArray
 
     @classmethod
@@ -83,9 +85,11 @@ class LipEdges:
             edges.append(np.interp(across, places, depths).astype(np.float32))
         ends = line_above[[0, -1]] @ np.array([x, y], np.float32)
         half = max(float(ends[1] - ends[0]) / 2, 1e-3)
-        past = np.abs(across - ends.mean()) / half
-        soft = 1 + _CORNER_SOFT * half * smooth_step((past - 0.93) / 0.27)
-        return cls(depth.astype(np.float32), edges[0], edges[1], soft.astype(np.float32))
+        aside = np.asarray(np.abs(across - ends.mean()) / half, np.float32)
+        soft = 1 + _CORNER_SOFT * half * smooth_step((aside - 0.93) / 0.27)
+        return cls(
+            depth.astype(np.float32), edges[0], edges[1], aside, np.asarray(soft, np.float32)
+        )
 
     def opening(self) -> FloatArray:
         """(h, w) 0..1, how much of each pixel lies between the lips."""

@@ -18,6 +18,7 @@ _RIM, _OF_OPENING = 0.032, 0.22
 _LEAST = 0.6  # pixels; a narrower rim is not seen
 # Of the neighbourhood that lies between the lips: where the depth begins, and where it is all.
 _FROM, _TO = 0.40, 0.80
+_BEGINS = 0.35  # how far aside flesh begins to show
 _NEAR = 0.022  # eye distances over which the colours around are averaged
 _COARSE = 1.5  # pixels that an average's deviation is worked out at
 _OUTSIDE, _INSIDE = 0.80, 0.34  # its brightness at the lips and at the depth
@@ -25,14 +26,20 @@ _OWN = 0.6  # of its hue that is the lips' own
 
 
 def with_flesh(
-    inside: FloatArray, area: UInt8Array, opening: FloatArray, tint: FloatArray, unit: float
+    inside: FloatArray,
+    area: UInt8Array,
+    opening: FloatArray,
+    aside: FloatArray,
+    tint: FloatArray,
+    unit: float,
 ) -> FloatArray:
-    """(h, w, 3) the inside with flesh along the lips.
+    """(h, w, 3) the inside with flesh along the lips, towards the corners.
 
     Args:
         inside: (h, w, 3) float32 what is between the lips.
         area: (h, w, 3) the picture with its lips moved.
         opening: (h, w) 0..1, how much of each pixel lies between the lips.
+        aside: (h, w) 0 in the mouth's middle, 1 at its corners.
         tint: (3,) flesh of brightness 1.
         unit: Pixels between the outer eye corners.
     """
@@ -41,7 +48,8 @@ def with_flesh(
     if sigma < _LEAST:
         return inside
     near = cv2.GaussianBlur(opening, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    depth = smooth_step((near - _FROM) / (_TO - _FROM))
+    middle = 1 - smooth_step((aside - _BEGINS) / (1 - _BEGINS))
+    depth = smooth_step((near + middle - _FROM) / (_TO - _FROM))
     around = _around(area, 1 - opening, _NEAR * unit)
     flesh = np.asarray(cv2.transform(around, _own(tint)), np.float32)
     flesh *= (_OUTSIDE + (_INSIDE - _OUTSIDE) * depth)[..., None]

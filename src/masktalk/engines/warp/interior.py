@@ -27,6 +27,9 @@ _UPPER_LENGTHS = (0.0, -0.010, -0.002, -0.012, -0.018, -0.024)
 UPPER_EDGE, LOWER_EDGE = 0.030, 0.038
 #: What flesh around takes of each colour of the light, more or less than its share.
 _FLESH = np.array([-0.14, 0.06, 0.12], np.float32)
+# An opening as high as this, in mouth units, lets all light in; through a slit, what lies behind
+# the upper teeth loses so much of it.
+_BRIGHT_FROM, _DIMMED = 0.26, 0.7
 _LOWER_SHADE = 0.24  # what the lower lip keeps from lower teeth
 #: Of a picture's blur, what a plate is blurred by; placing it in a frame blurs it again.
 _PLATE_BLUR = 0.55
@@ -219,7 +222,8 @@ def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: flo
     teeth = _placed(plates.upper, plates.scale, place.axes, place.skull, size)
     if plates.shade > 0:
         lost = _lost(opening, unit, plates, place.light)
-        inside *= 1 - np.float32(plates.shade) * lost
+        dimmed = 1 - plates.shade * _DIMMED * _slit(opening, unit)
+        inside *= np.float32(dimmed) * (1 - np.float32(plates.shade) * lost)
         teeth[..., :3] *= 1 - np.float32(plates.upper_shade) * lost
     inside *= 1.0 - teeth[..., 3:]
     inside += teeth[..., :3]
@@ -253,6 +257,12 @@ def _lost(opening: FloatArray, unit: float, plates: Plates, light: float) -> Flo
     around = cv2.GaussianBlur(opening, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     reaching = (0.36 + 0.64 * np.clip(around * 1.15, 0, 1)) * light
     return np.asarray((1 - reaching)[..., None] * plates.tint, np.float32)
+
+
+def _slit(opening: FloatArray, unit: float) -> float:
+    """0..1, how much less light falls in through an opening than through a wide one."""
+    height = float(opening.sum(axis=0).max()) / (_BRIGHT_FROM * unit)
+    return (1 - min(height, 1.0)) ** 2
 
 
 @cache

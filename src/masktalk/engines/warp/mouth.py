@@ -50,7 +50,7 @@ def speak_frame(
         inside = render_interior(plates, place, opening, scene.pose.unit * rig.mouth_size)
         area = patch.pixels[box.inside]
         lips = np.ascontiguousarray(area[..., :3])
-        inside = with_flesh(inside, lips, opening, plates.flesh, scene.pose.unit)
+        inside = with_flesh(inside, lips, opening, edges.aside, plates.flesh, scene.pose.unit)
         area[..., :3] = blend(lips, inside, opening)
     return patch
 

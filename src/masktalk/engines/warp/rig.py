@@ -26,9 +26,13 @@ from masktalk.types import FloatArray
 AVERAGE_WIDTH = 0.5
 # How far skin beside a corner and beside a lip follows it, in eye distances, and how much.
 _CORNER_REACH, _LIP_REACH = 0.20, 0.16
-_CORNER_SHARE, _LIP_SHARE = 0.95, 0.75
+_CORNER_SHARE, _LIP_SHARE = 0.85, 0.75
 _SIDE_REACH, _NECK_REACH = 0.24, 0.55
 _MARGIN = 0.16
+_MIDDLE = LIP_COLUMNS // 2
+# How much of an opening the chin's way is, and how far off it a tracked chin is believed: by
+# so many eye distances, and so much of the opening more.
+_CHIN_SHARE, _ASTRAY, _MORE_ASTRAY = 0.6, 0.02, 0.2
 _SHARED = len(SKIN) + len(CORNERS) + len(JAWLINE)
 
 
@@ -115,11 +119,24 @@ class Rig:
         upper = self.rest.upper + size * motion.upper - now.upper
         lower = self.rest.lower + size * motion.lower - now.lower
         corners = self.rest.corners + size * motion.corners[[0, 1, 0, 1]] - now.corners
-        drop = size * motion.jaw + np.array([0, self.rest.jaw - now.jaw, 0], np.float32)
-        middle = LIP_COLUMNS // 2
-        leads = np.stack([corners[0], corners[1], upper[0, middle], lower[0, middle]])
+        drop = size * motion.jaw + np.array([0, self._chin_back(now), 0], np.float32)
+        leads = np.stack([corners[0], corners[1], upper[0, _MIDDLE], lower[0, _MIDDLE]])
         skin = SKIN_JAW[:, None] * drop + self.follow @ leads
         return Deltas(upper, lower, corners, skin.astype(np.float32))
+
+    def _chin_back(self, now: Lips) -> float:
+        """How far down the chin goes to be where it rests.
+
+        A mesh knows a nodding head's chin worse than its lips, and the skin between is torn
+        where the two do not go together: so the lips say where about it goes.
+        """
+        above, below = (
+            float(rest[-1, _MIDDLE, 1] - lip[-1, _MIDDLE, 1])
+            for rest, lip in ((self.rest.upper, now.upper), (self.rest.lower, now.lower))
+        )
+        meant = above + _CHIN_SHARE * (below - above)
+        astray = _ASTRAY + _MORE_ASTRAY * abs(below - above)
+        return float(np.clip(self.rest.jaw - now.jaw, meant - astray, meant + astray))
 
     def fields(self, upper: FloatArray, lower: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(rows, columns, C) fields above and below the lip line, one beside the mouth.
@@ -196,8 +213,7 @@ def _joined(grid: PlaneGrid, base: FloatArray) -> FloatArray:
 
 
 def _follow(skin: FloatArray, rest: Lips) -> FloatArray:
-    middle = LIP_COLUMNS // 2
-    leads = [rest.corners[0], rest.corners[1], rest.upper[0, middle], rest.lower[0, middle]]
+    leads = [rest.corners[0], rest.corners[1], rest.upper[0, _MIDDLE], rest.lower[0, _MIDDLE]]
     reach = [_CORNER_REACH, _CORNER_REACH, _LIP_REACH, 0.6 * _LIP_REACH]
     share = [_CORNER_SHARE, _CORNER_SHARE, _LIP_SHARE, _LIP_SHARE]
     columns = []

@@ -28,7 +28,7 @@ CLOSED_SAG = 0.10
 #: Part of the lower lip's drop that the mouth corners follow: a little, and more the wider.
 CORNER_SAG, WIDE_SAG = 0.27, 0.15
 # By how much less a wide open lower lip tapers towards the corners.
-_ROUNDER = 0.3
+_ROUNDER = 0.25
 
 
 @dataclass(frozen=True)
