@@ -55,6 +55,8 @@ def _window(frame: Frame, patch: Patch) -> _Window | None:
 
 
 def _mix(below: UInt8Array, over: UInt8Array) -> UInt8Array:
+    if over[..., 3].min(initial=255) == 255:
+        return over[..., :3]
     weight = over[..., 3].astype(np.float32)
     colour = cv2.cvtColor(np.ascontiguousarray(over), cv2.COLOR_RGBA2RGB)
     mixed = cv2.blendLinear(colour, np.ascontiguousarray(below), weight, 255.0 - weight)

@@ -188,3 +188,17 @@ def test_its_own_teeth_are_as_bright_as_in_the_picture(jaw):
         for picture in (avatar.pictures[0], opened)
     )
     assert after > 0.9 * before
+
+
+@pytest.mark.parametrize("mouth", sorted(MOUTHS))
+def test_making_only_what_moves_changes_nothing(mouth, monkeypatch):
+    from masktalk.engines.warp import mouth as module
+
+    avatar = still(gap=0.1, teeth=True)
+    narrow = rendered(avatar, MOUTHS[mouth])
+    small = talker_of(avatar).patch(0, MOUTHS[mouth]).pixels.shape
+    monkeypatch.setattr(module, "_narrowed", lambda scene, moved: (scene, moved))
+    whole = rendered(avatar, MOUTHS[mouth])
+    assert np.abs(narrow.astype(int) - whole).max() <= 1  # cubic weights come from a table
+    large = talker_of(avatar).patch(0, MOUTHS[mouth]).pixels.shape
+    assert small[0] * small[1] < large[0] * large[1]

@@ -170,6 +170,16 @@ class PixelGrid:
         """Pixels that the grid answers for, down."""
         return self.rows * self.step
 
+    def part(self, rows: slice, columns: slice) -> PixelGrid:
+        """The rectangle of some of its nodes, slices with a start and a stop."""
+        return PixelGrid(
+            self.x + columns.start * self.step,
+            self.y + rows.start * self.step,
+            self.step,
+            columns.stop - columns.start,
+            rows.stop - rows.start,
+        )
+
     def nodes(self) -> FloatArray:
         """(rows, columns, 2) pixel positions of the nodes, in the middle of their cells."""
         middle = (self.step - 1) / 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -38,7 +40,7 @@ def speak_frame(
         seal: Its lips without what shows between them, if they are apart.
     """
     motion = mouth_motion(channels, *rig.profiles)
-    moved = move(scene, rig, rig.deltas(scene.lips, motion), lean)
+    scene, moved = _narrowed(scene, move(scene, rig, rig.deltas(scene.lips, motion), lean))
     box = mouth_box(scene, moved)
     edges = LipEdges.seen_from(box, moved.line_above, moved.line_below)
     across, down = _maps(scene.grid, moved, box, edges)
@@ -53,6 +55,31 @@ def speak_frame(
         inside = with_flesh(inside, lips, opening, edges.aside, plates.flesh, scene.pose.unit)
         area[..., :3] = blend(lips, inside, opening)
     return patch
+
+
+def _narrowed(scene: Scene, moved: Moved) -> tuple[Scene, Moved]:
+    """The part of a moved scene outside of which nothing moves.
+
+    What stays as it is would only be copied.
+    """
+    grid, box = scene.grid, mouth_box(scene, moved)
+    moves = ((moved.above != 0) | (moved.below != 0)).any(axis=2)
+    for_lips = [slice(part.start // grid.step, -(-part.stop // grid.step)) for part in box.inside]
+    moves[for_lips[0], for_lips[1]] = True
+    # One node more on each side is still, so that what lies between nodes is the same.
+    rows, columns = (
+        slice(max(int(kept[0]) - 1, 0), int(kept[-1]) + 2)
+        for kept in (np.nonzero(moves.any(axis=1))[0], np.nonzero(moves.any(axis=0))[0])
+    )
+    rows = slice(rows.start, min(rows.stop, grid.rows))
+    columns = slice(columns.start, min(columns.stop, grid.columns))
+    part = replace(
+        moved,
+        above=np.ascontiguousarray(moved.above[rows, columns]),
+        below=np.ascontiguousarray(moved.below[rows, columns]),
+        upside=moved.upside[rows, columns],
+    )
+    return replace(scene, grid=grid.part(rows, columns)), part
 
 
 def _maps(
