@@ -201,3 +201,19 @@ def test_lips_do_not_dent_the_cheeks(yaw):
     for shift in Drape.over(rig).shifts[1:]:
         assert np.abs(shift).max() > 0.5
         assert np.abs(sample(shift, outline)).max() < 0.15 * np.abs(shift).max()
+
+
+def test_shaded_cloth_in_front_of_a_wall_ends_at_its_edge():
+    """Cloth with broad lights and shades of its own is no reason to take the wall for it."""
+    drawn, _ = cloth_of((60, 60, 70), noise=0.0)
+    picture, mesh = drawn.pictures[0], mesh_of()
+    oval = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(oval, [np.round(mesh[list(OVAL), :2]).astype(np.int32)], (1,))
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    lights = 30 * np.sin(columns / (0.17 * UNIT)) * np.sin(rows / (0.14 * UNIT))
+    cloth = (rows > mesh[195, 1]) & (oval > 0)
+    picture[cloth] = np.clip(picture[cloth] + lights[cloth][:, None], 0, 255).astype(np.uint8)
+    wall = cv2.dilate(oval, np.ones((3, 3), np.uint8)) == 0
+    picture[wall] = (130, 140, 150)
+    rest = laid_over(picture, talker_of(drawn).patch(0, MOUTHS["rest"]))
+    assert (rest[wall] == picture[wall]).all()

@@ -124,9 +124,9 @@ def _pout(x: FloatArray, y: FloatArray) -> FloatArray:
     """(rows, columns) a bump over the lips, and gathers that run towards it."""
     bump = np.exp(-((x / 0.25) ** 2) - ((y / 0.18) ** 2))
     away, round_it = np.hypot(x / 1.25, y), np.arctan2(y, x / 1.25)
-    ring = np.exp(-(((away - 0.24) / 0.09) ** 2))
-    gathers = np.cos(11 * round_it) + 0.7 * np.cos(17 * round_it + 2)
-    return np.asarray(0.09 * bump + 0.03 * ring * gathers, np.float32)
+    ring = np.exp(-(((away - 0.25) / 0.10) ** 2))
+    gathers = np.cos(7 * round_it + 0.5) + 0.6 * np.cos(12 * round_it + 2)
+    return np.asarray(0.05 * bump + 0.022 * ring * gathers, np.float32)
 
 
 def _smile(x: FloatArray, y: FloatArray) -> FloatArray:

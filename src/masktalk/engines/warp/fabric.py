@@ -24,9 +24,10 @@ SHEEN = 10
 
 _LEVELS = 8.0  # of grey, the deviation that folds bring to cloth that is all plain
 # Grey levels (a deviation) of its own structure up to which cloth is all plain, and from
-# which on it needs no folds.
-_PLAIN, _ENOUGH = 1.0, 9.5
-_NARROW, _WIDE = 0.12, 0.25  # eye distances within which cloth is compared with itself
+# which on it needs no folds; and the same as a part of its brightness.
+_PLAIN, _ENOUGH = 1.0, 7.0
+_EVEN, _VARIED = 0.02, 0.06
+_NARROW, _WIDE = 0.08, 0.25  # eye distances within which cloth is compared with itself
 _BOOST = 3.0  # how much stronger plain cloth shows what structure it has
 _FINE = 4  # nodes of the relief between two of the rig's grid
 _ALIKE = 26.0  # grey levels by which cloth may differ from itself
@@ -34,7 +35,7 @@ _ALL_ALIKE = 10.0  # the same beside the face, where hair and walls may be as da
 _EDGE = 7.0  # grey levels from node to node that make an edge
 _BESIDE = 0.04  # eye distances past the face's outline from where cloth must be all alike
 _BEYOND = 0.45  # to which it is followed past the outline
-_ABOVE = 0.15  # and above the nose's base
+_ABOVE = 0.40  # and above the nose's base
 _SOFT = 0.16  # over which folds end towards the cloth's edge
 _FADE = 0.50  # and towards where it is followed no further
 # Shade that lips bring to plain cloth is lost on cloth with contrasts of its own, as a part
@@ -80,8 +81,8 @@ class Fabric:
         corner = np.array([rig.grid.left, rig.grid.top], np.float32)
         grey = np.asarray(colours @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
         contrast = _deviation(_structure(grey, cover, _NARROW), cover)
-        plain = folds * _plainness(contrast)
         brightness = float(np.average(grey, weights=cover)) + SHEEN
+        plain = folds * _plainness(contrast, brightness)
         shown = float(np.hypot(contrast, plain * _LEVELS)) / brightness
         depth = float(np.clip(shown / _FAINT, 1.0, _DEEPEST))
         if plain <= 0:
@@ -147,10 +148,12 @@ def _cover(colours: FloatArray, rig: Rig) -> FloatArray:
     spread = float(np.median(np.abs(colours[seed > 0] - typical).max(axis=1)))
     away = np.abs(colours - typical).max(axis=2)
     around, face = _face(rig, _BEYOND), _face(rig, _BESIDE)
-    limit = np.where(face > 0, max(_ALIKE, 4 * spread), max(_ALL_ALIKE, 3 * spread))
+    alike = away < max(_ALIKE, 4 * spread)
     # A band of light or shade on cloth has no edges.
-    band = (away < 2 * limit) & (_steepness(colours) < _EDGE)
-    found: UInt8Array = (((away < limit) | band) & (around > 0)).astype(np.uint8)
+    alike |= (away < 2 * _ALIKE) & (_steepness(colours) < _EDGE)
+    beside = away < min(max(_ALL_ALIKE, 3 * spread), _ALIKE)
+    cloth = (alike & (face > 0)) | (beside & (around > 0))
+    found: UInt8Array = cloth.astype(np.uint8)
     count, parts = cv2.connectedComponents(found)
     shares = np.bincount(parts[(seed > 0) & (parts > 0)], minlength=count)
     chosen = (parts == int(shares.argmax())).astype(np.uint8) if shares.any() else seed
@@ -173,7 +176,7 @@ def _inside(region: UInt8Array, soft: float) -> FloatArray:
 
 
 def _face(rig: Rig, beyond: float) -> UInt8Array:
-    """(rows, columns) 1 from a little above the nose's base to ``beyond`` the face's outline."""
+    """(rows, columns) 1 from the nose's bridge to ``beyond`` the face's outline."""
     oval = rig.base[list(FACE_OVAL)]
     outward = oval - oval.mean(axis=0)
     outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
@@ -211,9 +214,11 @@ def _deviation(own: FloatArray, cover: FloatArray) -> float:
     return float(high - low) / 2
 
 
-def _plainness(contrast: float) -> float:
+def _plainness(contrast: float, brightness: float) -> float:
     """1 for cloth without structure of its own, 0 for cloth that has enough to be seen."""
-    return float(np.clip((_ENOUGH - contrast) / (_ENOUGH - _PLAIN), 0, 1))
+    plain = (_ENOUGH - contrast) / (_ENOUGH - _PLAIN)
+    even = (_VARIED - contrast / brightness) / (_VARIED - _EVEN)
+    return float(np.clip(min(plain, even), 0, 1))
 
 
 def _fine(coarse: FloatArray) -> FloatArray:
