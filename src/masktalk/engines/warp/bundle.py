@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -20,19 +19,20 @@ from masktalk.engines.warp.donor import (
     with_own_teeth,
 )
 from masktalk.engines.warp.interior import Plates, paint_plates
-from masktalk.engines.warp.lips import CLOSED_GAP, Lips, read_lips, trimmed
+from masktalk.engines.warp.lips import Lips, read_lips
 from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.posture import Posture
+from masktalk.engines.warp.resting import resting_mouth
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.style import Style, read_style
 from masktalk.errors import InputError
 from masktalk.media import write_arrays
-from masktalk.types import Face, FloatArray
+from masktalk.types import Face
 
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 12
+_VERSION = 13
 _NAME = "warp.npz"
 _MOST_FACES = 400  # looked at to learn a video's resting mouth
 _MOST_HEARD = 2000  # looked at to learn how far its mouth opens
@@ -136,30 +136,6 @@ def _own_teeth(
     ]
     best = found[0] if found else plates
     return best, Donors.of(found or [plates], [facing(poses[index]) for index in taken] or [_AHEAD])
-
-
-def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
-    """The mesh at rest in face axes, (478, 3), on the face's plane, (478, 2), and its lips.
-
-    Of a video, the third of the frames with the least open mouth says how it rests; how
-    wide it is, all of them.
-    """
-    meshes = [trimmed(face.mesh) for face in faces]
-    poses = [fit_pose(mesh) for mesh in meshes]
-    # What is trimmed off is hidden, and the lips are as thick as before.
-    whole = [fit_pose(face.mesh).frontal for face in faces]
-    lips = [read_lips(points) for points in whole]
-    gaps = np.array([one.gap for one in lips])
-    calm = gaps.argsort(kind="stable")[: max(len(gaps) // 3, 1)]
-    frontal = np.median([poses[index].frontal for index in calm], axis=0)
-    flat = [poses[index].place(meshes[index][:, :2]) for index in calm]
-    thick = np.median([whole[index] for index in calm], axis=0)
-    # A picture of closed lips stays as it is; of many frames none has to.
-    rest = read_lips(thick.astype(np.float32)).closed(CLOSED_GAP if len(faces) == 1 else 0.0)
-    width = float(np.mean([one.width for one in lips]))
-    if len(faces) > 1 and rest.width > 0:
-        rest = rest.widened(float(np.clip(width / rest.width, 0.9, 1.15)))
-    return frontal.astype(np.float32), np.median(flat, axis=0).astype(np.float32), rest
 
 
 def unpacked(arrays: Arrays) -> Prepared:
