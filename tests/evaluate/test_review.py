@@ -184,6 +184,19 @@ def test_a_source_of_odd_size_is_compared(material, tmp_path):
     assert values["Seams"].grade != "none"
 
 
+def test_a_covered_mouth_is_not_judged_by_its_lips(material, tmp_path):
+    with prepare(material / "ninja.png", tmp_path / "avatar") as avatar:
+        short = RenderOptions(preview=Fraction(1))
+        render(avatar, material / "speech.wav", tmp_path / "ninja.mp4", short)
+    made = write_review(tmp_path / "ninja.mp4", tmp_path / "ninja.html")
+    values = {figure.name: figure for figure in made.review.video.figures}
+    for name in ("Synchrony", "Closures kept", "Jitter", "Sharpness of the mouth"):
+        assert values[name].grade == "none"
+        assert "covered" in values[name].reading
+    assert "ninja.mp4 is covered" in made.page.read_text(encoding="utf-8")
+    assert all(shot is not None and np.isnan(shot.opening) for shot in made.review.video.shots)
+
+
 def test_a_video_without_face_or_sound_gets_a_page_that_says_so(tmp_path):
     from masktalk.media import Writer, WriterOptions
     from masktalk.types import Frame

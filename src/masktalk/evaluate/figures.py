@@ -90,6 +90,8 @@ def graded(value: float, good: float, fair: float) -> Grade:
 def _why_not(seen: Observation, *, needs_sound: bool = True) -> str | None:
     if not seen.has_face:
         return "No face is seen in this video, so its mouth cannot be measured."
+    if seen.covered:
+        return "The mouth is covered, so its lips cannot be measured."
     if needs_sound and seen.sound is None:
         return "The video has no sound to compare with."
     return None

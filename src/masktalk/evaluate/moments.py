@@ -75,9 +75,10 @@ def choose_moments(seen: Observation) -> list[Moment]:
     closing = np.where(inside & (sound.closure > 0.5) & sound.speaking, sound.closure, np.nan)
     quiet = [(a, b) for a, b in sound.pauses() if a < end]
     middles = sorted(((b - a, (a + min(b, end)) / 2) for a, b in quiet), reverse=True)
+    shut = [] if seen.covered else _run_middles(sound.time, np.isfinite(closing))
     return (
         _moments("loud", loud)
-        + _moments("closure", _run_middles(sound.time, np.isfinite(closing)))
+        + _moments("closure", shut)
         + _moments("silence", [middle for _, middle in middles[:_EACH]])
     )
 

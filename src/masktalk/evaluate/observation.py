@@ -13,7 +13,9 @@ from masktalk.errors import MediaError
 from masktalk.evaluate.mouth import Curve, Mask, runs
 from masktalk.evaluate.pictures import mouth_crop, sharpness, upper_crop
 from masktalk.evaluate.tracking import MouthTrack
+from masktalk.faces import LocateOptions, locate
 from masktalk.faces.follow import follow_mouth
+from masktalk.faces.measures import MouthMeasures
 from masktalk.media import open_source, stream_audio
 from masktalk.speech import articulate, measures
 from masktalk.types import Audio, FloatArray, Frame, Progress, silent
@@ -55,10 +57,11 @@ class Observation:
         width: Pixels.
         height: Pixels.
         rate: Frames per second; 1 for a picture.
-        track: The mouth, one record a frame.
+        track: The mouth, one record a frame; no lengths where it is covered.
         meshes: (478, 3) in pixels a frame, None where no face is seen.
         detail: (N, 2) sharpness of the mouth and of the upper face; NaN without a face.
         sound: None where the video has none.
+        covered: Whether cloth hides the lips: what a tracker says of them is a guess.
     """
 
     path: Path
@@ -69,6 +72,7 @@ class Observation:
     meshes: tuple[FloatArray | None, ...]
     detail: Curve
     sound: Sound | None
+    covered: bool = False
 
     @property
     def seconds(self) -> float:
@@ -96,8 +100,11 @@ def observe(path: str | os.PathLike[str], progress: Progress = silent) -> Observ
     path = Path(path)
     source = open_source(path)
     records, meshes, detail = [], [], []
+    covered: bool | None = None
     for frame, mesh, measured in follow_mouth(source.frames()):
-        records.append(measured)
+        if covered is None and mesh is not None:
+            covered = _is_covered(frame)
+        records.append(MouthMeasures(measured.time, measured.tracked) if covered else measured)
         meshes.append(mesh)
         detail.append(_detail(frame, mesh))
         progress(f"looking at {path.name}", len(records), source.frame_count)
@@ -110,7 +117,13 @@ def observe(path: str | os.PathLike[str], progress: Progress = silent) -> Observ
         meshes=tuple(meshes),
         detail=np.array(detail, np.float64).reshape(-1, 2),
         sound=_hear(path),
+        covered=bool(covered),
     )
+
+
+def _is_covered(frame: Frame) -> bool:
+    face = locate(frame, LocateOptions())
+    return face is not None and face.mouth_state == "covered"
 
 
 def _detail(frame: Frame, mesh: FloatArray | None) -> tuple[float, float]:

@@ -63,6 +63,11 @@ def notices(review: Review) -> list[str]:
                 f"No face was seen in {name}. A covered, drawn or turned-away face cannot be "
                 "measured this way; judge the pictures below by eye."
             )
+        if seen.covered:
+            found.append(
+                f"The mouth in {name} is covered. What moves over it cannot be measured this way; "
+                "judge the pictures below by eye."
+            )
         if seen.sound is None:
             found.append(f"{name} has no sound, so nothing can be said about synchrony.")
     return found

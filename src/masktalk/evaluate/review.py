@@ -209,6 +209,8 @@ def _compared(a: Observation, b: Observation) -> list[Figure]:
     names = ("Same opening", "Lip distance")
     if not (a.has_face and b.has_face):
         return [missing(name, "A face must be seen in both videos.") for name in names]
+    if a.covered or b.covered:
+        return [missing(name, "A mouth is covered, so lips cannot be compared.") for name in names]
     opening = np.interp(a.track.t, b.track.t, b.track.aperture)
     r = correlation(a.track.aperture, opening)
     distances: list[float] = []
