@@ -13,6 +13,7 @@ from tests.engines.warp.drawn import (
     SIZE,
     UNIT,
     DrawnAvatar,
+    _fill,
     laid_over,
     mesh_of,
     picture_of,
@@ -93,3 +94,31 @@ def test_the_fold_beside_the_corners_unfolds_as_a_mouth_opens_wide():
 
     assert (fold(0.9) < 0.3 * fold(0.0)).all()
     assert (np.diff(talker_lines(talker, values_of(jawOpen=0.9)), axis=0) >= -1e-3).all()
+
+
+def test_lips_that_meet_show_nothing_of_what_lay_between_them():
+    # Between them lies a colour that no lip has; where they meet, none of it may be left.
+    mesh = mesh_of(gap=0.14)
+    picture = picture_of(mesh)
+    _fill(picture, mesh, INNER, (40, 220, 40))
+    avatar = DrawnAvatar([picture], [mesh])
+    shut = laid_over(picture, talker_of(avatar, head_motion="off").patch(0, values_of()))
+    green = shut[..., 1].astype(int) - shut[..., 0]
+    near = np.zeros(picture.shape[:2], np.uint8)
+    _fill(near, mesh, LIPS, 1)
+    near = cv2.erode(near, np.ones((3, 3), np.uint8))
+    assert (green[near > 0] > 15).mean() < 0.01
+
+
+def test_the_skin_under_a_pressed_lip_follows_it():
+    talker = talker_of(DrawnAvatar([picture_of(mesh_of())], [mesh_of()]), head_motion="off")
+    from masktalk.engines.warp.shape import mouth_motion, read_channels
+    from masktalk.engines.warp.topology import SKIN, SKIN_JAW
+
+    pressed = read_channels(values_of(jawOpen=0.08, mouthClose=0.08, mouthPress=0.5))
+    motion = mouth_motion(pressed, *talker._rig.profiles)
+    deltas = talker._rig.deltas(talker._scene(0).lips, motion)
+    lip, skin = deltas.lower[0, 4, 1], deltas.skin[SKIN.index(18), 1]
+    assert lip < -0.004
+    riding = SKIN_JAW[SKIN.index(18)] * deltas.skin[SKIN.index(152), 1]
+    assert lip < skin < lip + 0.5 * (riding - lip)

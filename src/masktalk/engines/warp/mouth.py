@@ -43,8 +43,7 @@ def speak_frame(
     scene, moved = _narrowed(scene, move(scene, rig, rig.deltas(scene.lips, motion), lean))
     box = mouth_box(scene, moved)
     edges = LipEdges.seen_from(box, moved.line_above, moved.line_below)
-    across, down = _maps(scene.grid, moved, box, edges)
-    patch = warp_pixels(frame, scene.grid, across, down, seal)
+    patch = _patch(_lips_moved(frame, scene.grid, moved, box, edges, seal), scene.grid)
     opening = edges.opening()
     if opening.any():
         place = inside_place(scene, rig, channels, box, lean)
@@ -82,29 +81,36 @@ def _narrowed(scene: Scene, moved: Moved) -> tuple[Scene, Moved]:
     return replace(scene, grid=grid.part(rows, columns)), part
 
 
-def _maps(
-    grid: PixelGrid, moved: Moved, box: Box, edges: LipEdges
-) -> tuple[FloatArray, FloatArray]:
-    """Column and row in the frame that each pixel of the grid comes from.
+def _lips_moved(
+    frame: Frame, grid: PixelGrid, moved: Moved, box: Box, edges: LipEdges, seal: Seal | None
+) -> UInt8Array:
+    """(height, width, 3|4) the grid's rectangle as it looks when both lips have moved.
 
-    Beside the mouth both fields are one; around the lips the lip line decides between
-    them to a part of a pixel.
+    Beside the mouth both fields are one; around the lips the lip line decides between the
+    two pictures they make, to a part of a pixel.
     """
     fine = grid.spread(np.where(moved.upside, moved.above, moved.below))
-    side = edges.above()[..., None]
     above, below = (grid.spread(field)[box.inside] for field in (moved.above, moved.below))
-    fine[box.inside] = below + (above - below) * side
-    return grid.absolute(fine)
+    fine[box.inside] = below
+    across, down = grid.absolute(fine)
+    pixels = _taken(frame, across, down, seal)
+    above -= below
+    across, down = across[box.inside] + above[..., 0], down[box.inside] + above[..., 1]
+    upper, lower = _taken(frame, across, down, seal), np.ascontiguousarray(pixels[box.inside])
+    side = edges.above()
+    pixels[box.inside] = cv2.blendLinear(upper, lower, side, 1 - side)
+    return pixels
 
 
-def warp_pixels(
-    frame: Frame,
-    grid: PixelGrid,
-    across: FloatArray,
-    down: FloatArray,
-    seal: Seal | None = None,
-) -> Patch:
+def warp_pixels(frame: Frame, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
     """The grid's rectangle with every pixel taken from its column and row in the frame."""
+    return _patch(_taken(frame, across, down), grid)
+
+
+def _taken(
+    frame: Frame, across: FloatArray, down: FloatArray, seal: Seal | None = None
+) -> UInt8Array:
+    """(h, w, 3|4) the frame's pixels at columns and rows (h, w)."""
     left, right = _reach(across, frame.width)
     top, bottom = _reach(down, frame.height)
     pixels = frame.region(left, top, right, bottom)
@@ -113,7 +119,11 @@ def warp_pixels(
     taken = cv2.remap(
         pixels, across - left, down - top, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
-    moved: UInt8Array = np.asarray(taken, np.uint8)
+    return np.asarray(taken, np.uint8)
+
+
+def _patch(moved: UInt8Array, grid: PixelGrid) -> Patch:
+    """The patch of the grid's rectangle, (h, w, 3|4)."""
     if moved.shape[2] == 3:
         return Patch(np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGB2RGBA), np.uint8), grid.x, grid.y)
     matte = moved[..., 3].copy()

@@ -26,10 +26,11 @@ from masktalk.types import FloatArray
 AVERAGE_WIDTH = 0.5
 # How far skin beside a corner and beside a lip follows it, in eye distances, and how much.
 _CORNER_REACH, _LIP_REACH = 0.20, 0.16
-_CORNER_SHARE, _LIP_SHARE = 0.85, 0.75
+_CORNER_SHARE, _LIP_SHARE, _BORDER_SHARE = 0.85, 0.75, 0.85
 _SIDE_REACH, _NECK_REACH = 0.24, 0.55
 _MARGIN = 0.16
 _MIDDLE = LIP_COLUMNS // 2
+_LIP_ON_JAW = 1.4  # the lower lip's way when a jaw drops, against the chin's
 # How much of an opening the chin's way is, and how far off it a tracked chin is believed: by
 # so many eye distances, and so much of the opening more.
 _CHIN_SHARE, _ASTRAY, _MORE_ASTRAY = 0.6, 0.02, 0.2
@@ -45,8 +46,8 @@ class Rig:
         base: (478, 2) its mesh on the face's plane, where the fields' points are.
         profiles: How movement spreads along its upper and its lower lip.
         amplitude: Its movements against an average face's.
-        follow: (K, 4) how far each skin point follows the left corner, the right
-            corner, the upper and the lower lip.
+        follow: (K, 3 + LIP_COLUMNS) how far each skin point follows the left corner, the
+            right corner, the upper lip, and the lower lip's border where it goes its own way.
         grid: Where the fields are known.
         outline: (P, 2) on the plane, what may move.
         window: (rows, columns) 1 where the fields hold, 0 from the outline outwards.
@@ -120,9 +121,18 @@ class Rig:
         lower = self.rest.lower + size * motion.lower - now.lower
         corners = self.rest.corners + size * motion.corners[[0, 1, 0, 1]] - now.corners
         drop = size * motion.jaw + np.array([0, self._chin_back(now), 0], np.float32)
-        leads = np.stack([corners[0], corners[1], upper[0, _MIDDLE], lower[0, _MIDDLE]])
+        leads = np.vstack([corners[:2], upper[:1, _MIDDLE], self._own_way(lower[0], corners, drop)])
         skin = SKIN_JAW[:, None] * drop + self.follow @ leads
         return Deltas(upper, lower, corners, skin.astype(np.float32))
+
+    def _own_way(self, border: FloatArray, corners: FloatArray, drop: FloatArray) -> FloatArray:
+        """(LIP_COLUMNS, 3) what the lower lip's border does besides riding corners and jaw.
+
+        What lies under it rides them already.
+        """
+        arch, sides = self.profiles[1].arch[0][:, None], self.profiles[1].sides[:, 0]
+        ridden = (1 - arch) * (sides.T @ corners[:2]) + arch * (_LIP_ON_JAW * drop)
+        return np.asarray(border - ridden, np.float32)
 
     def _chin_back(self, now: Lips) -> float:
         """How far down the chin goes to be where it rests.
@@ -213,15 +223,22 @@ def _joined(grid: PlaneGrid, base: FloatArray) -> FloatArray:
 
 
 def _follow(skin: FloatArray, rest: Lips) -> FloatArray:
-    leads = [rest.corners[0], rest.corners[1], rest.upper[0, _MIDDLE], rest.lower[0, _MIDDLE]]
-    reach = [_CORNER_REACH, _CORNER_REACH, _LIP_REACH, 0.6 * _LIP_REACH]
-    share = [_CORNER_SHARE, _CORNER_SHARE, _LIP_SHARE, _LIP_SHARE]
-    columns = []
-    for lead, size, most in zip(leads, reach, share, strict=True):
-        away = skin[:, :2] - lead[:2]
-        columns.append(most * np.exp(-(away**2).sum(axis=1) / size**2))
-    weights = np.stack(columns, axis=1).astype(np.float32)
-    # What rides the jaw already moves with the lower lip.
-    weights[:, 3] *= 1 - SKIN_JAW
-    weights[:, :2] *= (1 - 0.5 * SKIN_JAW)[:, None]
-    return np.asarray(weights, np.float32)
+    corners, upper = (
+        share * _nearness(skin, leads, reach)
+        for leads, share, reach in (
+            (rest.corners[:2], _CORNER_SHARE, _CORNER_REACH),
+            (rest.upper[0, [_MIDDLE]], _LIP_SHARE, _LIP_REACH),
+        )
+    )
+    border = _nearness(skin, rest.lower[0], _LIP_REACH)
+    most = border.max(axis=1, keepdims=True)
+    border *= _BORDER_SHARE * most / np.maximum(border.sum(axis=1, keepdims=True), 1e-6)
+    # What rides the jaw follows the corners less.
+    corners *= (1 - 0.5 * SKIN_JAW)[:, None]
+    return np.asarray(np.hstack([corners, upper, border]), np.float32)
+
+
+def _nearness(places: FloatArray, leads: FloatArray, reach: float) -> FloatArray:
+    """(K, L) 1 where places (K, 2|3) are leads (L, 3), less the further off they are."""
+    away = places[:, None, :2] - leads[None, :, :2]
+    return np.asarray(np.exp(-(away**2).sum(axis=2) / reach**2), np.float32)

@@ -26,11 +26,13 @@ _OUTER = (CORNERS[0], *UPPER_RINGS[0], CORNERS[1], *reversed(LOWER_RINGS[0]))
 _MIDDLE = LIP_COLUMNS // 2
 # In eye distances: how far beyond the mesh's edge teeth may show, at most this part of a
 # lip's height; and over what distance a lip's colour is averaged.
-_BAND, _MOST, _AVERAGE = 0.04, 0.45, 0.06
+_BAND, _MOST, _AVERAGE = 0.03, 0.35, 0.06
 _COARSE = 2.0  # pixels that an average's deviation is worked out at
 _BRIGHTER, _SURELY = 8.0, 22.0  # grey levels above the lip's own
 # Where lips meet they are darker: brightness there, and how far it reaches in eye distances.
 _LINE, _FOLD = 0.7, 0.01
+# What may be tooth, and what is skin, counts so much in a lip's average: where nothing else is.
+_UNCERTAIN, _ANY = 0.03, 0.0003
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,9 @@ def _sealed(
         band: Pixels beyond the inner edge within which there may be teeth.
     """
     away = cv2.distanceTransform((between < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    own = _averaged(rgb, lips * np.clip(away - band, 0, 1), max(_AVERAGE * unit, 1.5))
+    outside = 1 - between
+    certain = lips * (np.clip(away - band, 0, 1) + _UNCERTAIN)
+    own = _averaged(rgb, (certain + _ANY) * outside, max(_AVERAGE * unit, 1.5))
     bright = cv2.transform(rgb - own, np.full((1, 3), 1 / 3, np.float32))
     tooth = np.clip((bright - _BRIGHTER) / (_SURELY - _BRIGHTER), 0, 1)
     near = np.clip(band + 1 - away, 0, 1) * lips
@@ -135,7 +139,7 @@ def _averaged(rgb: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
     height, width = weight.shape
     small = (max(round(width * _COARSE / sigma), 1), max(round(height * _COARSE / sigma), 1))
     small = (min(small[0], width), min(small[1], height))
-    weight = np.asarray(weight + 1e-4, np.float32)
+    weight = np.asarray(weight + 1e-7, np.float32)
     both = cv2.merge([*cv2.split(rgb * weight[..., None]), weight])
     mean = cv2.GaussianBlur(cv2.resize(both, small, interpolation=cv2.INTER_AREA), (0, 0), _COARSE)
     average = np.ascontiguousarray(mean[..., :3] / mean[..., 3:])
