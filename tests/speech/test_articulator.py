@@ -14,8 +14,8 @@ from masktalk.types import CHANNELS, Articulation, Audio
 from tests.speech.sounds import RATE, babble, pause, vowel
 
 
-def in_blocks(audio: Audio, size: int) -> Articulation:
-    articulator = make_articulator()
+def in_blocks(audio: Audio, size: int, options: ArticulatorOptions | None = None) -> Articulation:
+    articulator = make_articulator(options)
     starts = range(0, len(audio.samples), size)
     parts = [articulator.push(Audio(audio.samples[i : i + size], audio.rate)) for i in starts]
     return join([*parts, articulator.flush()])
@@ -147,3 +147,18 @@ def test_bad_sound_is_refused() -> None:
     articulator.push(Audio(np.zeros(100, np.float32), RATE))
     with pytest.raises(InputError, match="rate changed"):
         articulator.push(Audio(np.zeros(100, np.float32), 8000))
+
+
+@pytest.mark.parametrize("together", [1, 3, 8])
+def test_steps_heard_together_come_later_and_say_the_same(spoken: Audio, together: int) -> None:
+    part = Audio(spoken.samples[:RATE], RATE)
+    options = ArticulatorOptions(together=together)
+    waits = make_articulator(options).lookahead - make_articulator().lookahead
+    assert waits == Fraction(together - 5, 100)
+    said = in_blocks(part, 320, options).values
+    np.testing.assert_allclose(said, articulate(part).values, atol=1e-4)
+
+
+def test_no_steps_cannot_be_heard_together() -> None:
+    with pytest.raises(ValueError, match="at least one step"):
+        ArticulatorOptions(together=0)

@@ -30,8 +30,6 @@ from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 
 #: Added to mel power before the logarithm: far below the noise of 16-bit sound.
 _TINY = np.float32(1e-10)
-#: Steps heard at a time: with blocks of 20 ms, every other block is worked on.
-_TOGETHER = 3
 _UNHEARD, _NOTHING = np.zeros((0, 2), np.float32), np.zeros((0, 1), np.float32)
 
 
@@ -41,13 +39,18 @@ class ArticulatorOptions:
 
     Attributes:
         strength: Scales every movement; 1 is as measured on real mouths.
+        together: Steps of 10 ms heard at a time, at least: more of them cost less and come
+            later, by 10 ms each. With 5, every third block of 20 ms is worked on.
     """
 
     strength: float = 1.0
+    together: int = 5
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 3:
             raise ValueError(f"a strength lies in 0..3, not {self.strength}")
+        if self.together < 1:
+            raise ValueError(f"at least one step is heard at a time, not {self.together}")
 
 
 class Listener:
@@ -55,12 +58,17 @@ class Listener:
 
     Rows: ``shape`` (aperture, width, closed lips) from the phones' mean shapes, ``gestures``
     and ``phones`` (scores of phone classes) from the network, ``voice`` and ``gate``.
+
+    Args:
+        trained: The network; None for the shipped one.
+        together: See ``ArticulatorOptions``.
     """
 
-    def __init__(self, trained: network.Network | None = None) -> None:
+    def __init__(self, trained: network.Network | None = None, together: int = 5) -> None:
         model = acoustic.load_acoustic_model()
         self._network = trained or network.shipped_network()
-        self._intake, self._spectrum = Intake(), Spectrum(_TOGETHER)
+        self._intake, self._spectrum = Intake(), Spectrum(together)
+        self._together = together
         self._hearing, self._leveller = Hearing(), Leveller()
         self._shapes = ShapeStage(load_phone_shapes(model.phones))
         self._heads = network.NetworkStage(trained) if trained else CompiledStage(self._network)
@@ -80,7 +88,7 @@ class Listener:
             self._leveller.delay + delays["gestures"],
             voice + self._gate.delay,
         )
-        steps += _TOGETHER - 1
+        steps += self._together - 1
         return Fraction(steps, STEP_RATE) + Fraction(HALF, SPEECH_RATE)
 
     def push(self, audio: Audio) -> dict[str, FloatArray]:
@@ -146,7 +154,7 @@ class SpeechArticulator:
 
     def __init__(self, options: ArticulatorOptions, trained: network.Network | None = None) -> None:
         self._options = options
-        self._listener = Listener(trained)
+        self._listener = Listener(trained, options.together)
         self._steps = 0
 
     @property

@@ -41,7 +41,7 @@ class Hearing:
         return self._tract.warp
 
     def push(self, power: FloatArray) -> FloatArray:
-        parts = [self._hear(power[:0])]
+        parts = [] if len(power) else [self._hear(power)]
         while len(power):
             piece, power = power[: self._until_look], power[self._until_look :]
             parts.append(self._hear(piece))

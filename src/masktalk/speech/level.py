@@ -65,7 +65,7 @@ class Leveller:
 
     def push(self, rows: FloatArray) -> Levelled:
         # Each row's own energy and power go with it: the window averages numbers, not bands.
-        energies, powers = rows.mean(axis=1), np.exp(rows).mean(axis=1)
+        energies, powers = _mean(rows), _mean(np.exp(rows))
         return self._level(self._window.push(np.column_stack([rows, energies, powers])))
 
     def flush(self) -> Levelled:
@@ -76,9 +76,9 @@ class Leveller:
             return Levelled(
                 np.zeros((0, max(windows.shape[2] - 2, 0)), np.float32), _NOTHING, _NOTHING
             )
-        energies = windows[:, :, -2].mean(axis=1)
+        energies = _mean(windows[:, :, -2])
         peaks = highest(energies, self._peak, _DECAY)
-        powers = np.log(windows[:, :, -1].mean(axis=1))
+        powers = np.log(_mean(windows[:, :, -1]))
         backgrounds = lowest(powers, self._background, _RISE)
         self._peak, self._background = float(peaks[-1]), float(backgrounds[-1])
         steps = np.arange(self._steps, self._steps + len(windows))
@@ -90,6 +90,11 @@ class Leveller:
         rows = np.maximum(windows[:, _PAST, :-2] - peaks[:, None], FLOOR).astype(np.float32)
         loud = present & (energies > peaks - _LOUD)
         return Levelled(rows, *(flag[:, None].astype(np.float32) for flag in (present, loud)))
+
+
+def _mean(rows: FloatArray) -> FloatArray:
+    """(N,) of (N, D): ``np.mean`` takes longer to look at a few rows than to add them up."""
+    return np.asarray(np.add.reduce(rows, axis=1) / np.float32(rows.shape[1]), np.float32)
 
 
 def level_peaks(rows: FloatArray) -> FloatArray:
