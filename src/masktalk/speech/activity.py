@@ -9,7 +9,7 @@ from masktalk.types import FloatArray
 
 # Voice above ON opens the gate; voice below OFF from PAST steps ago to AHEAD steps on
 # closes it.
-_ON, _OFF = 0.3, 0.1
+_ON, _OFF = 0.2, 0.07
 _PAST, _AHEAD = 4, 7
 # Steps before the sound at which the mouth starts to move, and how long it takes to rest.
 _BEFORE, _RELEASE = 6, 8
