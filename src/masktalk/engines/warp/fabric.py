@@ -28,7 +28,8 @@ _LEVELS = 8.0  # of grey, the deviation that folds bring to cloth that is all pl
 _PLAIN, _ENOUGH = 1.0, 7.0
 _EVEN, _VARIED = 0.02, 0.06
 _NARROW, _WIDE = 0.08, 0.25  # eye distances within which cloth is compared with itself
-_BOOST = 3.0  # how much stronger plain cloth shows what structure it has
+_BOOST = 6.0  # how much stronger plain cloth shows what structure it has
+_MOST = 1.7  # the most that this adds, in levels of folds
 _FINE = 4  # nodes of the relief between two of the rig's grid
 _ALIKE = 26.0  # grey levels by which cloth may differ from itself
 _ALL_ALIKE = 10.0  # the same beside the face, where hair and walls may be as dark
@@ -83,13 +84,14 @@ class Fabric:
         contrast = _deviation(_structure(grey, cover, _NARROW), cover)
         brightness = float(np.average(grey, weights=cover)) + SHEEN
         plain = folds * _plainness(contrast, brightness)
-        shown = float(np.hypot(contrast, plain * _LEVELS)) / brightness
-        depth = float(np.clip(shown / _FAINT, 1.0, _DEEPEST))
+        contrasts = float(np.hypot(contrast, plain * _LEVELS)) / brightness
+        depth = float(np.clip(contrasts / _FAINT, 1.0, _DEEPEST))
         if plain <= 0:
             return cls(cover, None, corner, depth)
         own = _structure(grey, cover, _WIDE)
         broad = np.asarray(cv2.GaussianBlur(own, (0, 0), 1.0), np.float32)
-        levels = plain * (_LEVELS * _folds(rig) + _BOOST * _fine(broad))
+        shown = _MOST * np.tanh(_fine(broad) * (_BOOST / _LEVELS / _MOST))
+        levels = plain * _LEVELS * (_folds(rig) + shown)
         lit = np.clip(levels * _fine(cover) / brightness, -0.9, 0.9)
         return cls(cover, np.asarray(lit, np.float32), corner, depth)
 
