@@ -217,3 +217,14 @@ def test_shaded_cloth_in_front_of_a_wall_ends_at_its_edge():
     picture[wall] = (130, 140, 150)
     rest = laid_over(picture, talker_of(drawn).patch(0, MOUTHS["rest"]))
     assert (rest[wall] == picture[wall]).all()
+
+
+def test_a_patch_too_small_to_be_cloth_is_left_as_it_is():
+    drawn = still(mouth="cloth", cloth=True)
+    middle, half = int(mesh_of()[13, 0]), round(0.09 * UNIT)
+    drawn.pictures[0][:] = 240
+    drawn.pictures[0][:, middle - half : middle + half] = 15
+    fabric = fabric_of(drawn)
+    assert (fabric.cover > 0.9).sum() < 20
+    assert fabric.relief is None
+    assert fabric.depth == 1.0

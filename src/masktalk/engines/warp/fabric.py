@@ -82,6 +82,8 @@ class Fabric:
         corner = np.array([rig.grid.left, rig.grid.top], np.float32)
         grey = np.asarray(colours @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
         contrast = _deviation(_structure(grey, cover, _NARROW), cover)
+        if contrast is None:
+            return cls(cover, None, corner, 1.0)
         brightness = float(np.average(grey, weights=cover)) + SHEEN
         plain = folds * _plainness(contrast, brightness)
         contrasts = float(np.hypot(contrast, plain * _LEVELS)) / brightness
@@ -207,11 +209,11 @@ def _structure(grey: FloatArray, cover: FloatArray, within: float) -> FloatArray
     return np.asarray(grey - even, np.float32)
 
 
-def _deviation(own: FloatArray, cover: FloatArray) -> float:
-    """Of what lies well inside the cloth, outliers aside; infinite where there is too little."""
+def _deviation(own: FloatArray, cover: FloatArray) -> float | None:
+    """Of what lies well inside the cloth, outliers aside; None where there is too little."""
     inside = own[cover > 0.9]
     if len(inside) < 20:
-        return float("inf")
+        return None
     low, high = np.percentile(inside, (16, 84))
     return float(high - low) / 2
 
