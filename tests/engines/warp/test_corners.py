@@ -12,8 +12,10 @@ from masktalk.engines.warp.shape import mouth_motion, read_channels
 from masktalk.engines.warp.style import read_style
 from masktalk.engines.warp.topology import SKIN
 from tests.engines.warp.drawn import (
+    INNER,
     UNIT,
     DrawnAvatar,
+    _fill,
     laid_over,
     mesh_of,
     picture_of,
@@ -126,3 +128,13 @@ def test_the_chin_goes_where_the_lips_say_when_a_mesh_mistakes_it():
     opened_lips = read_lips(fit_pose(mesh_of(gap=0.2)).frontal)
     closing = talker._rig.deltas(opened_lips, rest)
     assert closing.skin[SKIN.index(152), 1] < -0.06
+
+
+def test_an_open_mouth_that_shows_nothing_bright_has_darker_teeth():
+    mesh = mesh_of(gap=0.16)
+    dark = picture_of(mesh)
+    _fill(dark, mesh, INNER, (60, 40, 40))
+    shut = mesh_of()
+    assert (
+        read_style(dark, mesh).white.mean() < 0.7 * read_style(picture_of(shut), shut).white.mean()
+    )

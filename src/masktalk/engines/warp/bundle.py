@@ -32,7 +32,7 @@ from masktalk.types import Face
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
-_VERSION = 13
+_VERSION = 14
 _NAME = "warp.npz"
 _MOST_FACES = 400  # looked at to learn a video's resting mouth
 _MOST_HEARD = 2000  # looked at to learn how far its mouth opens

@@ -16,6 +16,9 @@ _INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308,
 # The skin around the mouth: how far it reaches in eye distances, which of its pixels, from
 # darker to brighter ones in percent, tell of light, and how much whiter than they is white.
 _AROUND, _LIT, _WHITER = 0.10, (75.0, 90.0), 1.32
+# A mouth that is open so far, in eye distances, shows how bright its inside is at the most;
+# a bound to that, for one may show no teeth.
+_OPEN, _DARKEST = 0.06, 0.6
 _CORNERS = (61, 291)
 _CHEEKS = (50, 101, 118, 119, 205, 280, 330, 347, 348, 425)
 
@@ -58,6 +61,7 @@ def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
     if white is None:
         white = _white(rgb, points, bright.astype(np.float32))
         white *= min(_WHITER * _light_at_mouth(rgb, points, unit) / float(white.mean()), 1.0)
+        white *= _shown(rgb, points, unit, float(white.mean()))
     face = _crop(rgb, points)
     chroma = float(np.ptp(cheeks.mean(axis=0)) + np.ptp(lips)) / 2
     return Style(
@@ -109,6 +113,16 @@ def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArra
     # Most of the light's tint stays: enamel takes it on; some of it is the skin's own colour.
     tint = brightest / max(float(np.mean(brightest)), 1.0)
     return np.clip(light * (0.35 + 0.65 * tint), 0, 250).astype(np.float32)
+
+
+def _shown(rgb: UInt8Array, points: FloatArray, unit: float, white: float) -> float:
+    """0..1, how much of white an open mouth lets one expect that shows no bright teeth."""
+    upper, lower = points[13], points[14]
+    inside = rgb[_filled(rgb.shape, points[list(_INNER_LIPS)]) > 0]
+    if float(np.linalg.norm(lower - upper)) < _OPEN * unit or not len(inside):
+        return 1.0
+    brightest = float(np.percentile(inside.mean(axis=1), 97))
+    return float(np.clip(_WHITER * brightest / white, _DARKEST, 1.0))
 
 
 def _light_at_mouth(rgb: UInt8Array, points: FloatArray, unit: float) -> float:
