@@ -18,6 +18,8 @@ from masktalk.engines.warp.seal import Seal
 from masktalk.engines.warp.shape import CHIN_BACK, CHIN_DROP, Channels, mouth_motion
 from masktalk.types import FloatArray, Frame, Patch, UInt8Array
 
+_FLAT = 0.4  # a picture that shades no more than so is drawn flat, without flesh
+
 
 def speak_frame(
     frame: Frame,
@@ -51,7 +53,8 @@ def speak_frame(
         inside = render_interior(plates, place, opening, scene.pose.unit * rig.mouth_size)
         area = patch.pixels[box.inside]
         lips = np.ascontiguousarray(area[..., :3])
-        inside = with_flesh(inside, lips, opening, edges.aside, plates.flesh, scene.pose.unit)
+        if plates.shade > _FLAT:
+            inside = with_flesh(inside, lips, opening, edges.aside, plates.flesh, scene.pose.unit)
         area[..., :3] = blend(lips, inside, opening)
     return patch
 
