@@ -27,7 +27,7 @@ AVERAGE_WIDTH = 0.5
 # How far skin beside a corner and beside a lip follows it, in eye distances, and how much.
 _CORNER_REACH, _LIP_REACH = 0.20, 0.16
 _CORNER_SHARE, _LIP_SHARE, _BORDER_SHARE = 0.85, 0.75, 0.85
-_SIDE_REACH, _NECK_REACH = 0.24, 0.55
+_SIDE_REACH, _NECK_REACH = 0.24, 0.45
 _MARGIN = 0.16
 _MIDDLE = LIP_COLUMNS // 2
 _LIP_ON_JAW = 1.4  # the lower lip's way when a jaw drops, against the chin's
