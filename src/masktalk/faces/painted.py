@@ -23,7 +23,6 @@ _UPRIGHT, _ALIKE, _FEWEST = 0.5, 0.5, 4
 # Where lips and skin are, in mouth widths from the line, and how their colours differ at least.
 _LIPS, _SKIN, _COLOURED = (0.02, 0.05), (0.2, 0.3), 24.0
 _CONTRAST = 6.0  # grey levels: less is nothing
-_DRAWN = 0.45  # share of a drawing that hardly changes from one pixel to the next
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +80,15 @@ def is_drawing(pixels: UInt8Array, box: tuple[float, float, float, float]) -> bo
     height, width = pixels.shape[:2]
     x0, y0 = int(np.clip(box[0], 0, width - 16)), int(np.clip(box[1], 0, height - 16))
     x1, y1 = max(int(min(box[2], width)), x0 + 16), max(int(min(box[3], height)), y0 + 16)
-    face = np.ascontiguousarray(pixels[y0:y1, x0:x1, :3])
+    return flatness(np.ascontiguousarray(pixels[y0:y1, x0:x1, :3])) == 1
+
+
+def flatness(face: UInt8Array) -> float:
+    """0 to 1: how much of a face hardly changes between pixels, against what shading leaves."""
     small = cv2.resize(face, (96, 96), interpolation=cv2.INTER_AREA).astype(np.float32)
     spread = cv2.dilate(small, np.ones((3, 3))) - cv2.erode(small, np.ones((3, 3)))
-    return float((spread.max(axis=2) < 2.5).mean()) > _DRAWN
+    still = float((spread.max(axis=2) < 2.5).mean())
+    return float(np.clip((still - 0.25) / 0.2, 0.0, 1.0))
 
 
 def _window(pixels: UInt8Array, corners: FloatArray, width: float) -> tuple[int, int, int, int]:

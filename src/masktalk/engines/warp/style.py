@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from masktalk.engines.warp.topology import LOWER_LIDS, UPPER_LIDS
+from masktalk.faces.painted import flatness
 from masktalk.types import FloatArray, UInt8Array
 
 _LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
@@ -70,7 +71,7 @@ def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
         white=white,
         blur=_blur(face),
         grain=_grain(face),
-        flat=_flatness(face),
+        flat=flatness(face),
         saturation=float(np.clip(chroma / 40.0, 0.0, 1.0)),
         light=_light(face),
     )
@@ -197,14 +198,6 @@ def _grain(face: UInt8Array) -> float:
     laplace = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     response = np.abs(cv2.filter2D(grey, cv2.CV_32F, laplace))
     return float(np.clip(np.median(response) / (6 * 0.6745), 0.0, 8.0))
-
-
-def _flatness(face: UInt8Array) -> float:
-    """Share of the face whose surroundings hardly change, against what shading leaves."""
-    small = cv2.resize(face, (96, 96), interpolation=cv2.INTER_AREA).astype(np.float32)
-    spread = cv2.dilate(small, np.ones((3, 3))) - cv2.erode(small, np.ones((3, 3)))
-    still = float((spread.max(axis=2) < 2.5).mean())
-    return float(np.clip((still - 0.25) / 0.2, 0.0, 1.0))
 
 
 def _light(face: UInt8Array) -> FloatArray:
