@@ -81,8 +81,7 @@ def _teeth(rgb: UInt8Array, points: FloatArray, skin: FloatArray) -> FloatArray 
     """The colour of teeth that show in the picture itself."""
     ring = points[list(_INNER_LIPS)]
     height = float(np.linalg.norm(points[13] - points[14]))
-    mask = np.zeros(rgb.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(ring).astype(np.int32)], (1,))
+    mask = _filled(rgb.shape, ring)
     shrunk = cv2.erode(mask, np.ones((3, 3), np.uint8))
     inside = rgb[shrunk > 0].astype(np.float32)
     if height < 5 or len(inside) < 40:
@@ -103,9 +102,7 @@ def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArra
         ring = points[[*upper, *reversed(lower)]]
         if np.ptp(ring[:, 1]) < 4:
             continue
-        mask = np.zeros(rgb.shape[:2], np.uint8)
-        cv2.fillPoly(mask, [np.round(ring).astype(np.int32)], (1,))
-        inside = rgb[mask > 0]
+        inside = rgb[_filled(rgb.shape, ring) > 0]
         if len(inside) >= 12:
             order = inside.astype(np.float32).sum(axis=1).argsort()
             samples.append(inside[order[int(0.85 * len(order)) :]].mean(axis=0))
@@ -158,8 +155,7 @@ def _filled(shape: tuple[int, ...], ring: FloatArray) -> UInt8Array:
 
 
 def _mean_colour(rgb: UInt8Array, outline: FloatArray) -> FloatArray:
-    mask = np.zeros(rgb.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], (1,))
+    mask = _filled(rgb.shape, outline)
     if not mask.any():
         return np.array([150, 90, 85], np.float32)
     return np.asarray(np.median(rgb[mask > 0], axis=0), np.float32)
