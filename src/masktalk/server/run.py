@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import cv2
@@ -30,6 +31,7 @@ def run(options: ServerOptions) -> None:
         ws_max_size=options.limits.message_bytes,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
+    gc.freeze()  # nor do frames wait for rounds of the collector over all that is loaded
     shown = "localhost" if options.is_loopback else options.host
     logger.info("serving", extra={"url": f"http://{shown}:{options.port}/"})
     uvicorn.Server(config).run()

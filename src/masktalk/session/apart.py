@@ -7,6 +7,7 @@ apart, each keeps to its share of a core, and one that dies takes nobody along.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -245,6 +246,9 @@ async def _play(wire: Connection, cast: Cast) -> None:
         async with Session(avatar, engine, cast.options) as session:
             loop = asyncio.get_running_loop()
             threading.Thread(target=_obey, args=(wire, session, loop, begun), daemon=True).start()
+            # A round of the collector over all that is loaded by now outlasts two frames.
+            gc.collect()
+            gc.freeze()
             wire.send(_Ready(session.rate, session.delay, avatar.width, avatar.height))
             await begun.wait()
             async for moment in session:
