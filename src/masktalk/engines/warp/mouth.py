@@ -65,7 +65,7 @@ def _narrowed(scene: Scene, moved: Moved) -> tuple[Scene, Moved]:
     What stays as it is would only be copied.
     """
     grid, box = scene.grid, mouth_box(scene, moved)
-    moves = ((moved.above != 0) | (moved.below != 0)).any(axis=2)
+    moves = np.logical_or(*np.moveaxis((moved.above != 0) | (moved.below != 0), -1, 0))
     for_lips = [slice(part.start // grid.step, -(-part.stop // grid.step)) for part in box.inside]
     moves[for_lips[0], for_lips[1]] = True
     # One node more on each side is still, so that what lies between nodes is the same.

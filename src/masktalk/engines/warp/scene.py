@@ -179,7 +179,7 @@ def displacement(scene: Scene, at: FloatArray, away: FloatArray) -> FloatArray:
     """(rows, columns, 2) pixels from result to source, where nodes of the scene show what
     lies ``away`` nodes from ``at``."""
     shift = scene.pose.shift((at + away - scene.at) * np.float32(1 / DENSITY))
-    size = np.abs(shift).max(axis=-1, keepdims=True)
+    size = np.maximum(*np.moveaxis(np.abs(shift), -1, 0))[..., None]
     return np.asarray(shift * np.clip((size - _STILL) / _STILL, 0, 1), np.float32)
 
 
