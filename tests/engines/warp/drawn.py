@@ -38,6 +38,11 @@ def mesh_of(yaw=0.0, pitch=0.0, roll=0.0, gap=0.0, shift=(0.0, 0.0)):
     return (turned + place).astype(np.float32)
 
 
+def skin_of(rig, deltas, index):
+    """(3,) how a skin point of the mesh moves."""
+    return rig.follow[SKIN.index(index)] @ deltas.leads
+
+
 def picture_of(mesh, teeth=False, alpha=False, cloth=False, size=SIZE):
     """A shaded, grained face on a striped wall; (H, W, 3) or (H, W, 4) with a clear wall."""
     rng = np.random.default_rng(3)

@@ -10,7 +10,6 @@ from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.scene import move
 from masktalk.engines.warp.shape import mouth_motion, read_channels
 from masktalk.engines.warp.style import read_style
-from masktalk.engines.warp.topology import SKIN
 from tests.engines.warp.drawn import (
     INNER,
     UNIT,
@@ -19,6 +18,7 @@ from tests.engines.warp.drawn import (
     laid_over,
     mesh_of,
     picture_of,
+    skin_of,
     still,
     talker_of,
 )
@@ -54,7 +54,7 @@ def test_the_skin_beside_a_corner_follows_it():
     talker = talker_of(still(), head_motion="off")
     _, deltas = opened(talker, 1.0)
     for corner, beside in zip(deltas.corners[:2], (57, 287), strict=True):
-        follows = deltas.skin[SKIN.index(beside), 1]
+        follows = skin_of(talker._rig, deltas, beside)[1]
         assert 0.7 * corner[1] < follows < 1.1 * corner[1]
 
 
@@ -124,10 +124,10 @@ def test_the_chin_goes_where_the_lips_say_when_a_mesh_mistakes_it():
     talker = talker_of(avatar)
     rest = mouth_motion(read_channels(values()), *talker._rig.profiles)
     deltas = talker._rig.deltas(talker._scene(7).lips, rest)
-    assert abs(deltas.skin[SKIN.index(152), 1]) < 0.03
+    assert abs(skin_of(talker._rig, deltas, 152)[1]) < 0.03
     opened_lips = read_lips(fit_pose(mesh_of(gap=0.2)).frontal)
     closing = talker._rig.deltas(opened_lips, rest)
-    assert closing.skin[SKIN.index(152), 1] < -0.06
+    assert skin_of(talker._rig, closing, 152)[1] < -0.06
 
 
 def test_an_open_mouth_that_shows_nothing_bright_has_darker_teeth():

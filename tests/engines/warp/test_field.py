@@ -14,8 +14,10 @@ from masktalk.engines.warp.field import (
     sample,
     turned_round,
 )
+from masktalk.engines.warp.rig import lip_sites
 from masktalk.engines.warp.scene import Scene, move
 from masktalk.engines.warp.shape import mouth_motion, read_channels
+from masktalk.engines.warp.topology import JAWLINE
 from tests.engines.warp.drawn import MOUTHS, mesh_of, still, talker_of
 
 
@@ -91,11 +93,12 @@ def plain_warp(picture, scene, rig, deltas):
     grid = scene.grid
     rows, columns = np.mgrid[grid.y : grid.y + grid.height, grid.x : grid.x + grid.width]
     places = scene.pose.place(np.dstack([columns, rows]).astype(np.float32))
-    from masktalk.engines.warp.rig import lip_sites
-
     window = sample(rig.window, rig.grid.index(places))
     sources = []
-    for sites, shifts in zip(lip_sites(rig.base), deltas.on_plane(scene.pose), strict=True):
+    still = np.zeros((len(JAWLINE), 3))
+    shared = np.vstack([rig.follow @ deltas.leads, deltas.corners, still])
+    for sites, lip in zip(lip_sites(rig.base), (deltas.upper, deltas.lower), strict=True):
+        shifts = scene.pose.flatten(np.vstack([shared, lip.reshape(-1, 3)]))
         weights = solved(sites.astype(float), shifts.astype(float))
         source = places.reshape(-1, 2).astype(float)
         for _ in range(12):

@@ -18,6 +18,7 @@ from tests.engines.warp.drawn import (
     laid_over,
     mesh_of,
     picture_of,
+    skin_of,
     talker_of,
     values_of,
 )
@@ -138,7 +139,7 @@ def test_the_skin_under_a_pressed_lip_follows_it():
     pressed = read_channels(values_of(jawOpen=0.08, mouthClose=0.08, mouthPress=0.5))
     motion = mouth_motion(pressed, *talker._rig.profiles)
     deltas = talker._rig.deltas(talker._scene(0).lips, motion)
-    lip, skin = deltas.lower[0, 4, 1], deltas.skin[SKIN.index(18), 1]
+    lip, skin = deltas.lower[0, 4, 1], skin_of(talker._rig, deltas, 18)[1]
     assert lip < -0.004
-    riding = SKIN_JAW[SKIN.index(18)] * deltas.skin[SKIN.index(152), 1]
+    riding = SKIN_JAW[SKIN.index(18)] * skin_of(talker._rig, deltas, 152)[1]
     assert lip < skin < lip + 0.5 * (riding - lip)

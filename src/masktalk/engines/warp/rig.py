@@ -34,7 +34,6 @@ _LIP_ON_JAW = 1.4  # the lower lip's way when a jaw drops, against the chin's
 # How much of an opening the chin's way is, and how far off it a tracked chin is believed: by
 # so many eye distances, and so much of the opening more.
 _CHIN_SHARE, _ASTRAY, _MORE_ASTRAY = 0.6, 0.02, 0.2
-_SHARED = len(SKIN) + len(CORNERS) + len(JAWLINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +45,17 @@ class Rig:
         base: (478, 2) its mesh on the face's plane, where the fields' points are.
         profiles: How movement spreads along its upper and its lower lip.
         amplitude: Its movements against an average face's.
-        follow: (K, 3 + LIP_COLUMNS) how far each skin point follows the left corner, the
-            right corner, the upper lip, and the lower lip's border where it goes its own way.
+        follow: (K, 4 + LIP_COLUMNS) how far each skin point follows the jaw, the left corner,
+            the right corner, the upper lip, and the lower lip's border where it goes its own
+            way.
         grid: Where the fields are known.
         outline: (P, 2) on the plane, what may move.
         window: (rows, columns) 1 where the fields hold, 0 from the outline outwards.
-        above: (rows * columns, S) from displacements to the field above the lip line.
-        below: The same below it.
+        above: (rows * columns, S) from displacements of shared points and upper lip to the
+            field above the lip line.
+        below: The same of shared points and lower lip below it.
+        led: Both from displacements of what leads instead of all shared points: a third of
+            the numbers, and so much less to read for every frame.
         joined: (rows, columns, 1) 0 within the mouth, 1/2 beside it where both are one.
     """
 
@@ -66,6 +69,7 @@ class Rig:
     window: FloatArray
     above: FloatArray
     below: FloatArray
+    led: tuple[FloatArray, FloatArray]
     joined: FloatArray
 
     @classmethod
@@ -82,6 +86,9 @@ class Rig:
         places = grid.nodes()
         shared = shared_sites(base)
         upper, lower = base[list(UPPER_LIP)], base[list(LOWER_LIP)]
+        above = interpolation(places, np.vstack([shared, upper]))
+        below = interpolation(places, np.vstack([shared, lower]))
+        follow = _follow(frontal[list(SKIN)], rest)
         return cls(
             rest=rest,
             base=base,
@@ -90,12 +97,13 @@ class Rig:
                 Profile.along(rest.lower, rest.corners, rest.thickness[1]),
             ),
             amplitude=cls.amplitude_of(rest),
-            follow=_follow(frontal[list(SKIN)], rest),
+            follow=follow,
             grid=grid,
             outline=outline,
             window=grid.window(outline, _MARGIN),
-            above=interpolation(places, np.vstack([shared, upper])),
-            below=interpolation(places, np.vstack([shared, lower])),
+            above=above,
+            below=below,
+            led=(_led(above, follow), _led(below, follow)),
             joined=_joined(grid, base),
         )
 
@@ -121,9 +129,9 @@ class Rig:
         lower = self.rest.lower + size * motion.lower - now.lower
         corners = self.rest.corners + size * motion.corners[[0, 1, 0, 1]] - now.corners
         drop = size * motion.jaw + np.array([0, self._chin_back(now), 0], np.float32)
-        leads = np.vstack([corners[:2], upper[:1, _MIDDLE], self._own_way(lower[0], corners, drop)])
-        skin = SKIN_JAW[:, None] * drop + self.follow @ leads
-        return Deltas(upper, lower, corners, skin.astype(np.float32))
+        border = self._own_way(lower[0], corners, drop)
+        leads = np.vstack([drop, corners[:2], upper[:1, _MIDDLE], border])
+        return Deltas(upper, lower, corners, leads.astype(np.float32))
 
     def _own_way(self, border: FloatArray, corners: FloatArray, drop: FloatArray) -> FloatArray:
         """(LIP_COLUMNS, 3) what the lower lip's border does besides riding corners and jaw.
@@ -149,15 +157,21 @@ class Rig:
         return float(np.clip(self.rest.jaw - now.jaw, meant - astray, meant + astray))
 
     def fields(self, upper: FloatArray, lower: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(rows, columns, C) fields above and below the lip line, one beside the mouth.
+        """(rows, columns, 2) fields above and below the lip line, one beside the mouth.
 
         Args:
-            upper: (S, C) displacements of shared points and upper lip, counted in nodes.
-            lower: (S, C) the same with the lower lip.
+            upper: (S, 2) displacements of shared points and upper lip, counted in nodes.
+            lower: (S, 2) the same with the lower lip.
         """
-        shape = (self.grid.rows, self.grid.columns, upper.shape[1])
-        above = (self.above @ upper).reshape(shape)
-        below = (self.below @ lower).reshape(shape)
+        return self._beside_one(self.above @ upper, self.below @ lower)
+
+    def led_fields(self, upper: FloatArray, lower: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The same of what ``Deltas.on_plane`` gives, counted in nodes."""
+        return self._beside_one(self.led[0] @ upper, self.led[1] @ lower)
+
+    def _beside_one(self, above: FloatArray, below: FloatArray) -> tuple[FloatArray, FloatArray]:
+        shape = (self.grid.rows, self.grid.columns, 2)
+        above, below = above.reshape(shape), below.reshape(shape)
         apart = (below - above) * self.joined
         above += apart
         below -= apart
@@ -166,29 +180,27 @@ class Rig:
 
 @dataclass(frozen=True, eq=False)
 class Deltas:
-    """Displacements in face axes of every control point.
+    """Displacements in face axes of the lips and of what the skin follows.
 
     Attributes:
         upper: (RINGS, LIP_COLUMNS, 3) upper lip.
         lower: (RINGS, LIP_COLUMNS, 3) lower lip.
         corners: (4, 3) corners.
-        skin: (K, 3) skin.
+        leads: (4 + LIP_COLUMNS, 3) what the skin follows, as in ``Rig.follow``.
     """
 
     upper: FloatArray
     lower: FloatArray
     corners: FloatArray
-    skin: FloatArray
+    leads: FloatArray
 
     def on_plane(self, pose: Pose) -> tuple[FloatArray, FloatArray]:
-        """(S, 2) each: shared points with the upper lip, and with the lower lip."""
-        still = np.zeros((len(JAWLINE), 3), np.float32)
-        shared = np.vstack([self.skin, self.corners, still])
-        flat = pose.flatten(
-            np.vstack([shared, self.upper.reshape(-1, 3), self.lower.reshape(-1, 3)])
-        )
-        first = len(UPPER_LIP) + _SHARED
-        return flat[:first], np.vstack([flat[:_SHARED], flat[first:]])
+        """(L, 2) each: leads and corners with the upper lip, and with the lower lip."""
+        upper, lower = self.upper.reshape(-1, 3), self.lower.reshape(-1, 3)
+        flat = pose.flatten(np.vstack([self.leads, self.corners, upper, lower]))
+        both = len(self.leads) + len(self.corners)
+        first = both + len(upper)
+        return flat[:first], np.vstack([flat[:both], flat[first:]])
 
 
 def shared_sites(base: FloatArray) -> FloatArray:
@@ -235,7 +247,14 @@ def _follow(skin: FloatArray, rest: Lips) -> FloatArray:
     border *= _BORDER_SHARE * most / np.maximum(border.sum(axis=1, keepdims=True), 1e-6)
     # What rides the jaw follows the corners less.
     corners *= (1 - 0.5 * SKIN_JAW)[:, None]
-    return np.asarray(np.hstack([corners, upper, border]), np.float32)
+    return np.asarray(np.hstack([SKIN_JAW[:, None], corners, upper, border]), np.float32)
+
+
+def _led(field: FloatArray, follow: FloatArray) -> FloatArray:
+    """A field's matrix with what leads the skin in the skin's place, without what is still."""
+    skin, lips = len(follow), len(follow) + len(CORNERS) + len(JAWLINE)
+    corners = field[:, skin : skin + len(CORNERS)]
+    return np.ascontiguousarray(np.hstack([field[:, :skin] @ follow, corners, field[:, lips:]]))
 
 
 def _nearness(places: FloatArray, leads: FloatArray, reach: float) -> FloatArray:

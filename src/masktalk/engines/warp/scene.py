@@ -53,8 +53,8 @@ class Scene:
         grid: The part of the frame that may move.
         at: (rows, columns, 2) where its nodes lie on the rig's grid.
         head: How the nodes move with the head; None for a head that keeps still.
-        own: Displacements from the rig's points to this frame's, counted in nodes, with
-            the upper lip and with the lower lip; None for the frame the rig was built on.
+        own: Fields from the rig's points to this frame's above and below the lip line,
+            counted in nodes; None for the frame the rig was built on.
         lines: (2, LIP_COLUMNS + 2, 2) pixels of the inner edge of the upper and the
             lower lip, corners included.
         tips: (2, 2) pixels of the outer corners.
@@ -93,7 +93,7 @@ class Scene:
         own = None
         if not still:
             ours, theirs = lip_sites(flat), lip_sites(rig.base)
-            own = ((ours[0] - theirs[0]) * DENSITY, (ours[1] - theirs[1]) * DENSITY)
+            own = rig.fields((ours[0] - theirs[0]) * DENSITY, (ours[1] - theirs[1]) * DENSITY)
         lips = read_lips(pose.frontal)
         return cls(
             pose=pose,
@@ -136,22 +136,20 @@ def move(scene: Scene, rig: Rig, deltas: Deltas, lean: Lean | None = None) -> Mo
     """Carry a scene's control points along and fill the field between them."""
     upper, lower = deltas.on_plane(scene.pose)
     upper, lower = upper * np.float32(DENSITY), lower * np.float32(DENSITY)
-    if scene.own is None:
-        above, below = rig.fields(upper, lower)
-    else:
-        own_upper, own_lower = scene.own
-        above, below = rig.fields(
-            np.hstack([own_upper + upper, own_upper]), np.hstack([own_lower + lower, own_lower])
-        )
+    fields = rig.led_fields(upper, lower)
     at = leaned(scene, lean)
     window = sample(rig.window, at)[..., None]
     lines = moved_lines(scene, deltas)
     ends_at = rig.grid.index(scene.pose.place(lines[:, [0, -1]].mean(axis=0)))
     (along_x, along_y), away = ends_at[1] - ends_at[0], at - ends_at[0]
     lines = lines + head_shift(scene, lean, lines.mean(axis=(0, 1)))
+    above, below = (
+        displacement(scene, at, window * (_source(field, own, at) - at))
+        for field, own in zip(fields, scene.own or (None, None), strict=True)
+    )
     return Moved(
-        displacement(scene, at, window * (_source(above, at) - at)),
-        displacement(scene, at, window * (_source(below, at) - at)),
+        above,
+        below,
         along_x * away[..., 1:] < along_y * away[..., :1],
         lines[0],
         lines[1],
@@ -183,16 +181,15 @@ def displacement(scene: Scene, at: FloatArray, away: FloatArray) -> FloatArray:
     return np.asarray(shift * np.clip((size - _STILL) / _STILL, 0, 1), np.float32)
 
 
-def _source(field: FloatArray, at: FloatArray) -> FloatArray:
+def _source(field: FloatArray, own: FloatArray | None, at: FloatArray) -> FloatArray:
     """Where in the frame what a field moved to ``at`` came from, on the rig's grid.
 
-    A field of two channels goes from this frame to the result; one of four goes from the
-    rig's points to the result and, in its last two, from there to this frame.
+    ``own`` is the field from the rig's points to this frame, if the rig was not built on it.
     """
-    if field.shape[2] == 2:
+    if own is None:
         return turned_round(field, at)
-    source = turned_round(np.ascontiguousarray(field[..., :2]), at)
-    return source + sample(np.ascontiguousarray(field[..., 2:]), source)
+    source = turned_round(own + field, at)
+    return source + sample(own, source)
 
 
 def moved_lines(scene: Scene, deltas: Deltas) -> FloatArray:
