@@ -35,10 +35,11 @@ def paste(frame: Frame, patch: Patch | None, time: Fraction) -> Frame:
     if patch is None or window is None:
         return frame.at(time)
     rows, columns = window.frame
-    pixels = frame.region(columns.start, rows.start, columns.stop, rows.stop).copy()
-    pixels[..., :3] = _mix(pixels[..., :3], patch.pixels[window.patch])
-    if frame.has_alpha and patch.matte is not None:
-        pixels[..., 3] = patch.matte[window.patch]
+    below = frame.region(columns.start, rows.start, columns.stop, rows.stop)
+    pixels = _mix(below, patch.pixels[window.patch])
+    if frame.has_alpha:
+        alpha = below[..., 3] if patch.matte is None else patch.matte[window.patch]
+        pixels = np.dstack([pixels, alpha])
     return frame.with_region(columns.start, rows.start, pixels).at(time)
 
 
@@ -55,9 +56,11 @@ def _window(frame: Frame, patch: Patch) -> _Window | None:
 
 
 def _mix(below: UInt8Array, over: UInt8Array) -> UInt8Array:
+    """(h, w, 3) what is below, (h, w, 3|4), with what is over it, (h, w, 4), laid over."""
+    over = np.ascontiguousarray(over)
+    colour = np.asarray(cv2.cvtColor(over, cv2.COLOR_RGBA2RGB), np.uint8)
     if over[..., 3].min(initial=255) == 255:
-        return over[..., :3]
+        return colour
     weight = over[..., 3].astype(np.float32)
-    colour = cv2.cvtColor(np.ascontiguousarray(over), cv2.COLOR_RGBA2RGB)
-    mixed = cv2.blendLinear(colour, np.ascontiguousarray(below), weight, 255.0 - weight)
-    return np.asarray(mixed, np.uint8)
+    below = np.ascontiguousarray(below[..., :3])
+    return np.asarray(cv2.blendLinear(colour, below, weight, 255.0 - weight), np.uint8)
