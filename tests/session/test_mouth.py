@@ -83,3 +83,13 @@ def test_a_restart_fades_from_the_pose_as_it_was(articulator, restart):
     assert before > 0
     assert 0 < jaw[0] < before
     assert not jaw[4:].any()
+
+
+def test_speech_that_is_cut_off_closes_at_once_but_not_in_one_step(articulator):
+    talk = Talk(articulator, spans=[(Fraction(0), Fraction(2, 5))])
+    jaw = talk.run(Fraction(2, 5), loud=[(Fraction(0), Fraction(2, 5))])
+    assert jaw[-1] == 1
+    talk.mouth.cut()
+    closing = talk.mouth.push(Audio(np.zeros(960, np.float32), 48_000, Fraction(2, 5)))
+    assert 0 < closing.values[0, JAW] < 1
+    assert not closing.values[1:, JAW].any()

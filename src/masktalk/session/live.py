@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_WARM_UP_FRAMES, _WARM_UP_ONSET = 10, 3
-_LEAST_DELAY, _MOST_DELAY = 0.02, 0.3
+_REHEARSED, _REHEARSED_ONSET = 10, 3
+#: A frame takes far less, but sessions beside one another wait for a core in turn.
+_LEAST_DELAY, _MOST_DELAY = 0.045, 0.3
 #: Seconds a frame may leave after its sound on a machine that is too slow.
 _MOST_SKEW = 0.12
 #: Seconds of silence that still belong to an utterance, beyond the look-ahead.
 _TAIL = 0.2
 #: Steps that the articulator hears at a time: fewer than a frame's.
-_TOGETHER = 3
+_TOGETHER = 2
 #: Seconds of sound that ebb away when speech is cut off, so that it does not click.
 _EBB = 0.01
 
@@ -106,7 +107,8 @@ class Session:
         first iteration."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._pool, self.engine.prepare, self.avatar)
-        seconds, first = await loop.run_in_executor(self._pool, self._warm_up)
+        await loop.run_in_executor(self._pool, self._rehearse)  # much is loaded when first used
+        seconds, first = await loop.run_in_executor(self._pool, self._rehearse)
         # The first frame costs more than any other, so it is made before the clock begins.
         self._ready[0] = await loop.run_in_executor(self._pool, self._stage.picture, 0)
         self._typical = seconds
@@ -277,7 +279,7 @@ class Session:
             self.avatar, self.engine, timeline, self.rate, articulator, self.options.fade, idle
         )
 
-    def _warm_up(self) -> tuple[float, float]:
+    def _rehearse(self) -> tuple[float, float]:
         """Seconds that a speaking frame takes, and the first one of an utterance, which must
         catch up with the look-ahead; measured on a stage of its own."""
         articulator = _prompt_articulator()
@@ -285,14 +287,14 @@ class Session:
         stage = self._make_stage(timeline, articulator)
         noise = np.random.default_rng(0).normal(0, 0.1, self.options.audio_rate)
         taken = []
-        for index in range(_WARM_UP_FRAMES):
-            if index == _WARM_UP_ONSET:
+        for index in range(_REHEARSED):
+            if index == _REHEARSED_ONSET:
                 timeline.push(np.asarray(noise, np.float32))
             begun = time.perf_counter()
             stage.picture(index)
             taken.append(time.perf_counter() - begun)
         stage.close()
-        return statistics.median(taken[_WARM_UP_ONSET + 1 :]), taken[_WARM_UP_ONSET]
+        return statistics.median(taken[_REHEARSED_ONSET + 1 :]), taken[_REHEARSED_ONSET]
 
 
 def _prompt_articulator() -> Articulator:

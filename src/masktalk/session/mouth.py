@@ -12,8 +12,8 @@ from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 
 #: Steps per second of every articulation.
 STEPS = 100
-#: Steps in which the mouth closes when speech is cut off: as fast as does not look like a jump.
-_CUT_STEPS = 4
+#: Steps in which the mouth closes when speech is cut off: the next frame of most rates is still.
+_CUT_STEPS = 2
 
 
 class LiveMouth:
