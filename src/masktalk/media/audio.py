@@ -36,7 +36,7 @@ def read_audio(path: str | os.PathLike[str], rate: int = 16000) -> Audio:
 
 
 def stream_audio(
-    path: str | os.PathLike[str], rate: int = 16000, block: Fraction = Fraction(1, 2)
+    path: str | os.PathLike[str], rate: int = 16000, block: Fraction = Fraction(1, 5)
 ) -> Iterator[Audio]:
     """A file's sound as mono blocks; channels are averaged.
 

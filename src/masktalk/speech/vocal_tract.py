@@ -62,7 +62,8 @@ class VocalTract:
         phones, power = phones[spoken], power[::_STRIDE][spoken]
         if not len(phones):
             return
-        mel = (power @ _all_filters()).reshape(len(power), len(WARPS), BANDS)
+        # One product a warp: BLAS would wake its threads for all of them in one.
+        mel = np.stack([power @ warped_filters(warp) for warp in WARPS], axis=1)
         cepstra = cepstra_of(np.log(mel + _TINY))[..., 1:]
         whole = self._count + len(cepstra)
         self._mean = (self._mean * self._count + cepstra.sum(axis=0)) / np.float32(whole)
@@ -102,9 +103,3 @@ def _speech(phones: tuple[str, ...]) -> npt.NDArray[np.bool_]:
 def warped_filters(warp: float) -> FloatArray:
     """(257, BANDS) mel filters of the acoustic model for formants higher by ``warp``."""
     return mel_filters(BANDS, LOW, HIGH, snap=True, warp=warp)
-
-
-@lru_cache(maxsize=1)
-def _all_filters() -> FloatArray:
-    """(257, len(WARPS) * BANDS)."""
-    return np.concatenate([warped_filters(warp) for warp in WARPS], axis=1)

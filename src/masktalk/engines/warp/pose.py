@@ -74,6 +74,8 @@ def fit_pose(mesh: FloatArray) -> Pose:
     middle, pixels = frontal.mean(axis=0), mesh[:, :2].astype(np.float64)
     target = pixels.mean(axis=0)
     centred = frontal - middle
-    axes = np.linalg.solve(centred.T @ centred, centred.T @ (pixels - target)).T
+    # Not the normal equations: to solve them, however few, BLAS wakes threads that then keep
+    # a core busy for a tenth of a second.
+    axes = np.linalg.lstsq(centred, pixels - target, rcond=None)[0].T
     origin = target - axes @ middle
     return Pose(axes.astype(np.float32), origin.astype(np.float32), frontal.astype(np.float32))
