@@ -15,7 +15,7 @@ _JAW = CHANNELS.index("jawOpen")
 #: Seconds over which the jaw's movement is averaged, from syllable to phrase.
 _SYLLABLE, _WORD, _PHRASE = 0.10, 0.45, 1.6
 _NOD, _SIDE, _ROLL, _BROW = 0.13, 0.05, 0.05, 0.10
-_REACH, _MARGIN = 0.36, 0.42
+_REACH, _MARGIN = 0.12, 0.45
 #: The smallest movement, in eye distances: a head that comes to rest does so at last.
 _LEAST = 1 / 4096
 

@@ -168,8 +168,8 @@ def head_shift(scene: Scene, lean: Lean | None, pixel: FloatArray) -> FloatArray
     """(2,) pixels by which a point of the face moves with the head."""
     if lean is None or scene.head is None:
         return np.zeros(2, np.float32)
-    place = scene.pose.place(pixel)
-    shift = scene.head.field.shift(lean, place, np.array([1.0, 0.0], np.float32))
+    head = HeadNodes.at(scene.head.field, scene.pose.place(pixel[None, None]))
+    shift = head.field.shift(lean, head.places, head.weights)[0, 0]
     return scene.pose.shift(shift * np.float32(1 / DENSITY))
 
 
