@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 _WIDER = 0.07  # eye distances that hoods stand off the face's sides
 _BESIDE = 0.20  # over which movement ends beside them
 _CHEEK = 0.25  # over which what lips do ends before the face's outline
+_UNDER = 0.43  # over which the jaw's movement ends under the chin, within the rig's outline
 _SHADE = 0.3
 _SHADE_LIMIT = 0.14
 _SQUEEZE = 0.15  # how much darker cloth is that the jaw pushes together
+#: Eye distances that the chin comes near to but not past: beyond, its edge would be folded over.
+_FURTHEST = 0.27
+_STEPS = 12  # of the fixed point: cloth moves almost as steeply as it may
 _STEEP = 0.6  # light on cloth comes at least so much from above
 
 
@@ -57,7 +61,7 @@ class Drape:
         x, y = (column.reshape(shape) for column in (rig.grid.nodes() - middle).T)
         top, chin = (float(rig.base[index, 1] - middle[1]) for index in (NOSE_BASE, CHIN))
         jaw = smooth_step((y - 0.3 * top) / (chin - 0.3 * top))
-        jaw = jaw * smooth_step((chin + 0.55 - y) / 0.5) * np.exp(-((np.abs(x) / 0.64) ** 2.5))
+        jaw = jaw * smooth_step((chin + _UNDER - y) / _UNDER) * np.exp(-((np.abs(x) / 0.64) ** 2.5))
         # A cheek that is turned away ends near the mouth; lips do not dent it.
         cheeks = rig.grid.window(rig.base[list(FACE_OVAL)], _CHEEK)
         mound = cheeks * np.exp(-((x / 0.33) ** 2) - ((y / 0.23) ** 2))
@@ -180,9 +184,10 @@ class Cloth:
             lean: How the head moves, if it does.
         """
         amounts = self._strength * cloth_amounts(channels)
+        amounts[0] = _FURTHEST * np.tanh(amounts[0] / _FURTHEST)
         forward = np.tensordot(amounts, self._drape.shifts, axes=1).astype(np.float32)
         at = leaned(scene, lean)
-        source = turned_round(forward, at)
+        source = turned_round(forward, at, _STEPS)
         fine = scene.grid.spread(displacement(scene, at, source - at))
         laid = self._laid_over(index, frame)
         patch = warp_pixels(laid, scene.grid, *scene.grid.absolute(fine))

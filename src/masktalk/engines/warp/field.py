@@ -116,7 +116,7 @@ def sample(field: FloatArray, at: FloatArray, outside: float | None = None) -> F
     )
 
 
-def turned_round(forward: FloatArray, at: FloatArray) -> FloatArray:
+def turned_round(forward: FloatArray, at: FloatArray, steps: int = _STEPS) -> FloatArray:
     """Where what a field moved to ``at`` came from.
 
     Fixed-point iteration x <- y - f(x), which converges while f is less steep than 1.
@@ -124,12 +124,13 @@ def turned_round(forward: FloatArray, at: FloatArray) -> FloatArray:
     Args:
         forward: (rows, columns, 2) displacement on the grid, counted in nodes.
         at: (h, w, 2) columns and rows in the result.
+        steps: Of the iteration; the steeper the field, the more it takes.
 
     Returns:
         (h, w, 2) columns and rows in the source.
     """
     source = at
-    for _ in range(_STEPS):
+    for _ in range(steps):
         source = at - sample(forward, source)
     return source
 
