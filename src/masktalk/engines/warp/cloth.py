@@ -30,8 +30,9 @@ _UNDER = 0.43  # over which the jaw's movement ends under the chin, within the r
 _SHADE = 0.3
 _SHADE_LIMIT = 0.14
 _SQUEEZE = 0.15  # how much darker cloth is that the jaw pushes together
-#: Eye distances that the chin comes near to but not past: beyond, its edge would be folded over.
-_FURTHEST = 0.27
+#: What drop, rounding and spreading come near to but not past: beyond, cloth would be folded
+#: over under the chin and pinched to a point before the lips.
+_FURTHEST = np.array([0.27, 0.55, 0.55], np.float32)
 _STEPS = 12  # of the fixed point: cloth moves almost as steeply as it may
 _STEEP = 0.6  # light on cloth comes at least so much from above
 
@@ -184,7 +185,7 @@ class Cloth:
             lean: How the head moves, if it does.
         """
         amounts = self._strength * cloth_amounts(channels)
-        amounts[0] = _FURTHEST * np.tanh(amounts[0] / _FURTHEST)
+        amounts = _FURTHEST * np.tanh(amounts / _FURTHEST)
         forward = np.tensordot(amounts, self._drape.shifts, axes=1).astype(np.float32)
         at = leaned(scene, lean)
         source = turned_round(forward, at, _STEPS)
