@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from masktalk.engines.warp.bundle import learn, unpacked
-from masktalk.engines.warp.cloth import Drape
+from masktalk.engines.warp.cloth import Drape, cloth_amounts
+from masktalk.engines.warp.engine import WarpOptions
 from masktalk.engines.warp.fabric import Fabric
 from masktalk.engines.warp.field import sample
 from masktalk.engines.warp.pose import fit_pose
+from masktalk.engines.warp.shape import read_channels
 from tests.engines.warp.drawn import (
     MOUTHS,
     OVAL,
@@ -201,6 +203,17 @@ def test_lips_do_not_dent_the_cheeks(yaw):
     for shift in Drape.over(rig).shifts[1:]:
         assert np.abs(shift).max() > 0.5
         assert np.abs(sample(shift, outline)).max() < 0.15 * np.abs(shift).max()
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.5])
+def test_cloth_is_neither_folded_over_nor_pinched_to_a_point(yaw):
+    rig = unpacked(learn(still(mouth="cloth", cloth=True, yaw=yaw))).rig
+    wide = read_channels(values_of(jawOpen=1, mouthPucker=1, mouthSmile=1, mouthStretch=1))
+    amounts = cloth_amounts(wide, WarpOptions().cloth_strength)
+    for shift, most in zip(Drape.over(rig).shifts, amounts, strict=True):
+        across = np.gradient(most * shift[..., 0], axis=1)
+        down = np.gradient(most * shift[..., 1], axis=0)
+        assert min(across.min(), down.min()) > -1
 
 
 def test_shaded_cloth_in_front_of_a_wall_ends_at_its_edge():

@@ -1,9 +1,12 @@
 """Head and brows: they follow the voice's stress and come to rest with it."""
 
+import cv2
 import numpy as np
 
 from masktalk.engines.warp.head import HeadMotion, Lean
 from tests.engines.warp.drawn import (
+    OVAL,
+    UNIT,
     DrawnAvatar,
     laid_over,
     mesh_of,
@@ -72,3 +75,16 @@ def test_the_head_moves_as_far_as_it_leans():
         np.abs(moved[y - 30 + s : y + 20 + s, x - 30 : x + 30] - window).mean() for s in range(8)
     ]
     assert int(np.argmin(errors)) == 4
+
+
+def test_what_lies_around_a_head_stays_when_it_nods():
+    avatar = still()
+    moved = laid_over(
+        avatar.pictures[0], talker_of(avatar).patch(0, values_of(), Lean(0.02, 0.05, 0.02, 0.02))
+    )
+    face = np.zeros(moved.shape[:2], np.uint8)
+    cv2.fillPoly(face, [np.round(mesh_of()[list(OVAL), :2]).astype(np.int32)], 1)
+    away = cv2.distanceTransform(1 - face, cv2.DIST_L2, 5)
+    changed = (moved != avatar.pictures[0]).any(axis=2)
+    assert changed[face > 0].mean() > 0.5
+    assert away[changed].max() < 0.2 * UNIT

@@ -32,7 +32,7 @@ _SHADE_LIMIT = 0.14
 _SQUEEZE = 0.15  # how much darker cloth is that the jaw pushes together
 #: What drop, rounding and spreading come near to but not past: beyond, cloth would be folded
 #: over under the chin and pinched to a point before the lips.
-_FURTHEST = np.array([0.27, 0.55, 0.55], np.float32)
+_FURTHEST = np.array([0.25, 0.55, 0.55], np.float32)
 _STEPS = 12  # of the fixed point: cloth moves almost as steeply as it may
 _STEEP = 0.6  # light on cloth comes at least so much from above
 
@@ -184,8 +184,7 @@ class Cloth:
             channels: What the mouth under it does.
             lean: How the head moves, if it does.
         """
-        amounts = self._strength * cloth_amounts(channels)
-        amounts = _FURTHEST * np.tanh(amounts / _FURTHEST)
+        amounts = cloth_amounts(channels, self._strength)
         forward = np.tensordot(amounts, self._drape.shifts, axes=1).astype(np.float32)
         at = leaned(scene, lean)
         source = turned_round(forward, at, _STEPS)
@@ -211,12 +210,13 @@ class Cloth:
         return self._laid[1]
 
 
-def cloth_amounts(channels: Channels) -> FloatArray:
+def cloth_amounts(channels: Channels, strength: float) -> FloatArray:
     """(3,) drop of the jaw, rounding and spreading of the lips, in eye distances or shares."""
     c = channels
     spread = 0.5 * float(c.stretch.mean()) + 0.5 * float(c.smile.mean())
     amounts = [CHIN_DROP * c.jaw, 0.45 * c.pucker + 0.33 * c.funnel, 0.45 * spread]
-    return np.array(amounts, np.float32)
+    asked = strength * np.array(amounts, np.float32)
+    return np.asarray(_FURTHEST * np.tanh(asked / _FURTHEST), np.float32)
 
 
 def _lit(tone: FloatArray, step: int) -> tuple[slice, slice]:
