@@ -118,7 +118,7 @@ def audio_frame(audio: Audio) -> Any:
     samples = np.rint(audio.samples * 32767).astype(np.int16)
     return rtc.AudioFrame(
         data=samples.tobytes(),
-        sample_rate=audio.rate,
+        sample_rate=audio.sample_rate,
         num_channels=1,
         samples_per_channel=len(samples),
     )

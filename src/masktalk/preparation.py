@@ -34,7 +34,7 @@ from masktalk.faces.canonical import LEFT_CORNER, RIGHT_CORNER
 from masktalk.faces.painted import is_drawing, look_at_mouth
 from masktalk.masking import write_overlay
 from masktalk.media import FrameStore, Source, open_source
-from masktalk.types import Face, Progress, UInt8Array, silent
+from masktalk.types import Face, Progress, UInt8Array, no_progress
 
 if TYPE_CHECKING:
     from masktalk.types import Frame
@@ -90,7 +90,7 @@ def prepare(
     source: str | os.PathLike[str],
     folder: str | os.PathLike[str] | None = None,
     options: PrepareOptions | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Avatar:
     """Make an avatar of a picture, a video or a folder of frames, or open a prepared one.
 
@@ -233,7 +233,7 @@ def locate_options(options: PrepareOptions) -> LocateOptions:
     return LocateOptions(
         face=options.face,
         points=read_points(options.points) if options.points else None,
-        mouth_state="covered" if options.mouth == "cloth" else None,
+        mouth_state="occluded" if options.mouth == "cloth" else None,
     )
 
 
@@ -263,7 +263,7 @@ def _mouth(options: PrepareOptions, found: list[Face | None], store: FrameStore)
     if options.mouth == "draw":
         return "draw"
     states = Counter(face.mouth_state for face in found if face is not None)
-    if states["covered"] * 2 > sum(states.values()):
+    if states["occluded"] * 2 > sum(states.values()):
         return "cloth"
     index, face = next((index, face) for index, face in enumerate(found) if face is not None)
     return "draw" if _is_drawn(store.frame(index).pixels, face) else "open"

@@ -23,7 +23,7 @@ from masktalk.media import (
     check_output,
     stream_audio,
 )
-from masktalk.types import Audio, Frame, Patch, Progress, silent
+from masktalk.types import Audio, Frame, Patch, Progress, no_progress
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def render(
     speech: str | os.PathLike[str],
     output: str | os.PathLike[str],
     options: RenderOptions | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Rendered:
     """Write the avatar speaking to a file, which appears only when it is complete.
 
@@ -202,7 +202,7 @@ def _limited(blocks: Iterable[Audio], seconds: Fraction | None) -> Iterator[Audi
         if seconds is None or block.end <= seconds:
             yield block
             continue
-        keep = int((seconds - block.time) * block.rate)
+        keep = int((seconds - block.time) * block.sample_rate)
         if keep > 0:
-            yield Audio(block.samples[:keep], block.rate, block.time)
+            yield Audio(block.samples[:keep], block.sample_rate, block.time)
         return

@@ -1,12 +1,12 @@
-"""The words every part of masktalk speaks: frames, sound, faces, articulation, patches.
+"""Shared data types: frames, audio, faces, blendshape weights and patches.
 
-Each carries its own time and refuses to exist in a shape it must not have.
-Times are exact: ``fractions.Fraction`` seconds.
+Each carries its own time and checks its shape when it is made. Times are exact:
+``fractions.Fraction`` seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, TypeAlias
@@ -17,16 +17,17 @@ import numpy.typing as npt
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
-MouthState: TypeAlias = Literal["open", "closed", "covered"]
-MOUTH_STATES: tuple[MouthState, ...] = ("open", "closed", "covered")
+MouthState: TypeAlias = Literal["open", "closed", "occluded"]
+#: In the order of the codes in ``faces.npz`` of an avatar.
+MOUTH_STATES: tuple[MouthState, ...] = ("open", "closed", "occluded")
 
-#: Told while something long runs: what is being done, how much is done, how much there
-#: is in all (None when nobody knows).
+#: Progress callback of a long operation: its stage, the units done and the units in all
+#: (None when unknown).
 Progress: TypeAlias = Callable[[str, int, "int | None"], None]
 
 
-def silent(stage: str, done: int, total: int | None) -> None:
-    """The progress nobody looks at."""
+def no_progress(stage: str, done: int, total: int | None) -> None:
+    """Ignore progress: the no-op callback."""
     del stage, done, total
 
 
@@ -57,7 +58,7 @@ MESH_POINTS = 478
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture at one time.
+    """One picture of a stream and its time.
 
     Attributes:
         pixels: (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha, uint8.
@@ -74,31 +75,45 @@ class Frame:
 
     @property
     def width(self) -> int:
+        """Width in pixels."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
+        """Height in pixels."""
         return int(self.pixels.shape[0])
 
     @property
     def has_alpha(self) -> bool:
+        """True for RGBA frames."""
         return bool(self.pixels.shape[2] == 4)
 
     def at(self, time: Fraction) -> Frame:
-        """The same picture at another time."""
+        """Return the same pixels at another time in seconds."""
         return Frame(self.pixels, time)
 
     def region(self, left: int, top: int, right: int, bottom: int) -> UInt8Array:
-        """(bottom - top, right - left, 3|4) pixels of a rectangle inside the frame.
+        """Return the (bottom - top, right - left, 3|4) uint8 pixels of a rectangle.
 
-        Not to be written to. Cheaper than ``pixels`` on frames that come from an avatar.
+        The result must not be written to. Cheaper than ``pixels`` on frames of an avatar.
+
+        Args:
+            left: First column, at least 0.
+            top: First row, at least 0.
+            right: Column after the last, at most the width.
+            bottom: Row after the last, at most the height.
         """
         return self.pixels[top:bottom, left:right]
 
     def with_region(self, left: int, top: int, pixels: UInt8Array) -> Frame:
-        """The frame with (h, w, 3|4) pixels in place of a rectangle inside it.
+        """Return a frame whose rectangle at (left, top) is replaced.
 
-        Cheaper than changing a copy of ``pixels`` on frames that come from an avatar.
+        Cheaper than changing a copy of ``pixels`` on frames of an avatar.
+
+        Args:
+            left: First column, at least 0.
+            top: First row, at least 0.
+            pixels: (h, w, 3|4) uint8, inside the frame, as many channels as it has.
         """
         changed = self.pixels.copy()
         changed[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
@@ -107,16 +122,16 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """A run of mono sound.
+    """Mono audio samples at a sample rate.
 
     Attributes:
         samples: (N,) float32 in [-1, 1]; N may be 0.
-        rate: Samples per second.
-        time: Seconds since the start of the stream; when the first sample sounds.
+        sample_rate: Samples per second.
+        time: Time of the first sample in seconds since the start of the stream.
     """
 
     samples: FloatArray
-    rate: int
+    sample_rate: int
     time: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
@@ -124,13 +139,13 @@ class Audio:
             raise ValueError(
                 f"audio is (N,) float32, not {self.samples.shape} {self.samples.dtype}"
             )
-        if self.rate <= 0:
-            raise ValueError(f"a sample rate is positive, not {self.rate}")
+        if self.sample_rate <= 0:
+            raise ValueError(f"a sample rate is positive, not {self.sample_rate}")
 
     @property
     def duration(self) -> Fraction:
         """Length in seconds."""
-        return Fraction(len(self.samples), self.rate)
+        return Fraction(len(self.samples), self.sample_rate)
 
     @property
     def end(self) -> Fraction:
@@ -147,14 +162,14 @@ _LEFT_EYE_OUTER, _RIGHT_EYE_OUTER = 33, 263
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """Where one face is in one frame.
+    """A face in one frame: its mesh and the state of its mouth.
 
     Attributes:
         mesh: (478, 3) float32, MediaPipe's canonical topology with irises; x and y
             in pixels from the frame's top left, z in the same unit, smaller is nearer.
-        located_by: Name of the locator that answered.
+        located_by: Name of the locator that found it.
         confidence: 0 to 1.
-        mouth_state: ``open``, ``closed`` or ``covered`` by something.
+        mouth_state: ``open``, ``closed`` or ``occluded`` by something.
         time: Seconds since the start of the stream.
     """
 
@@ -177,82 +192,127 @@ class Face:
             raise ValueError(f"a mouth is one of {MOUTH_STATES}, not {self.mouth_state!r}")
 
     def point(self, index: int) -> FloatArray:
-        """(2,) x, y of one mesh point in pixels."""
+        """Return the (2,) x, y of a mesh landmark in pixels."""
         return self.mesh[index, :2]
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """x0, y0, x1, y1 of the mesh in pixels; may leave the frame."""
+        """Bounding box x0, y0, x1, y1 of the mesh in pixels; may leave the frame."""
         x0, y0 = self.mesh[:, :2].min(axis=0)
         x1, y1 = self.mesh[:, :2].max(axis=0)
         return float(x0), float(y0), float(x1), float(y1)
 
     @property
     def left_corner(self) -> FloatArray:
-        """(2,) the mouth corner on the picture's left."""
+        """Mouth corner on the image's left, (2,) pixels."""
         return self.point(_LEFT_CORNER)
 
     @property
     def right_corner(self) -> FloatArray:
-        """(2,) the mouth corner on the picture's right."""
+        """Mouth corner on the image's right, (2,) pixels."""
         return self.point(_RIGHT_CORNER)
 
     @property
     def mouth(self) -> FloatArray:
-        """(2,) middle of both corners, inner upper lip and inner lower lip."""
+        """Mean of the mouth corners and the inner lips' middles, (2,) pixels."""
         four = self.mesh[[_LEFT_CORNER, _RIGHT_CORNER, _UPPER_INNER, _LOWER_INNER], :2]
         return np.asarray(four.mean(axis=0), np.float32)
 
     @property
     def chin(self) -> FloatArray:
-        """(2,) the chin's lowest point."""
+        """Lowest landmark of the chin, (2,) pixels."""
         return self.point(_CHIN)
 
     @property
     def interocular(self) -> float:
-        """Pixels between the outer eye corners."""
+        """Inter-ocular distance: pixels between the outer eye corners."""
         return float(np.linalg.norm(self.point(_RIGHT_EYE_OUTER) - self.point(_LEFT_EYE_OUTER)))
 
     @property
     def roll(self) -> float:
-        """Radians by which the eye line is turned; positive is clockwise in the picture."""
+        """Roll of the line between the eyes in radians; positive is clockwise."""
         across = self.point(_RIGHT_EYE_OUTER) - self.point(_LEFT_EYE_OUTER)
         return float(np.arctan2(across[1], across[0]))
 
 
 @dataclass(frozen=True, eq=False)
 class Articulation:
-    """What a mouth does over time, in ARKit channels sampled evenly.
+    """ARKit blendshape weights over time, evenly sampled.
+
+    ``len`` counts steps; a slice of consecutive steps is an articulation again.
 
     Attributes:
         values: (N, len(CHANNELS)) float32 in 0..1, columns in the order of ``CHANNELS``.
-        rate: Steps per second.
-        time: Seconds since the start of the speech; when step 0 is.
-        voice: (N,) float32 in 0..1, how surely somebody speaks; zeros when unknown.
+        frame_rate: Steps per second.
+        time: Time of step 0 in seconds since the start of the speech.
+        voice: (N,) float32 in 0..1, probability of speech; zeros when unknown.
     """
 
     values: FloatArray
-    rate: int
+    frame_rate: int
     time: Fraction = Fraction(0)
     voice: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(CHANNELS):
             raise ValueError(f"articulation is (N, {len(CHANNELS)}), not {self.values.shape}")
-        if self.rate <= 0:
-            raise ValueError(f"a rate is positive, not {self.rate}")
+        if self.frame_rate <= 0:
+            raise ValueError(f"a frame rate is positive, not {self.frame_rate}")
         if len(self.voice) == 0 and len(self.values):
             object.__setattr__(self, "voice", np.zeros(len(self.values), np.float32))
         if len(self.voice) != len(self.values):
             raise ValueError(f"{len(self.voice)} voice steps for {len(self.values)} steps")
 
+    @classmethod
+    def empty(cls, frame_rate: int = 100, time: Fraction = Fraction(0)) -> Articulation:
+        """Return an articulation of no steps.
+
+        Args:
+            frame_rate: Steps per second.
+            time: Time in seconds of the step that would come next.
+        """
+        return cls(np.zeros((0, len(CHANNELS)), np.float32), frame_rate, time)
+
+    @classmethod
+    def concat(cls, parts: Sequence[Articulation]) -> Articulation:
+        """Return consecutive articulations as one, empty ones left out.
+
+        Args:
+            parts: In order, each beginning where the one before it ends. The result has the
+                time of the first that is not empty.
+
+        Raises:
+            ValueError: Their frame rates differ.
+        """
+        full = [part for part in parts if len(part)]
+        if not full:
+            return parts[0] if parts else cls.empty()
+        first = full[0]
+        if len(full) == 1:
+            return first
+        if any(part.frame_rate != first.frame_rate for part in full):
+            raise ValueError("articulations of one stream have one frame rate")
+        return cls(
+            np.concatenate([part.values for part in full]),
+            first.frame_rate,
+            first.time,
+            np.concatenate([part.voice for part in full]),
+        )
+
     def __len__(self) -> int:
         return len(self.values)
+
+    def __getitem__(self, steps: slice) -> Articulation:
+        begin, end, stride = steps.indices(len(self))
+        if stride != 1:
+            raise ValueError("an articulation is sliced in consecutive steps")
+        time = self.time + Fraction(begin, self.frame_rate)
+        return Articulation(self.values[begin:end], self.frame_rate, time, self.voice[begin:end])
 
     @property
     def duration(self) -> Fraction:
         """Length in seconds."""
-        return Fraction(len(self.values), self.rate)
+        return Fraction(len(self.values), self.frame_rate)
 
     @property
     def end(self) -> Fraction:
@@ -260,14 +320,22 @@ class Articulation:
         return self.time + self.duration
 
     def channel(self, name: str) -> FloatArray:
-        """(N,) one channel by its ARKit name."""
+        """Return the (N,) weights of a channel in 0..1, by its ARKit name."""
         return self.values[:, CHANNELS.index(name)]
 
     def at(self, time: Fraction | float) -> FloatArray:
-        """(len(CHANNELS),) values at any time, linear between steps, held at both ends."""
+        """Interpolate the weights at a time.
+
+        Args:
+            time: Seconds since the start of the speech; before the first step and after the
+                last the nearest one holds.
+
+        Returns:
+            (len(CHANNELS),) float32 in 0..1; zeros when there are no steps.
+        """
         if not len(self.values):
             return np.zeros(len(CHANNELS), np.float32)
-        step = min(max(float((time - self.time) * self.rate), 0.0), len(self.values) - 1.0)
+        step = min(max(float((time - self.time) * self.frame_rate), 0.0), len(self.values) - 1.0)
         low = int(step)
         high = min(low + 1, len(self.values) - 1)
         weight = np.float32(step - low)
@@ -277,7 +345,7 @@ class Articulation:
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """Pixels an engine wants in a frame.
+    """Pixels that an engine composites over a frame.
 
     Attributes:
         pixels: (h, w, 4) uint8 RGBA, straight alpha; alpha says how much of the patch

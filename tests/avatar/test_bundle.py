@@ -164,13 +164,13 @@ def test_playing_forward_and_back_shows_neither_end_twice():
 
 def test_a_frame_without_a_face_stays_in_its_place(tmp_path):
     mesh = np.arange(MESH_POINTS * 3, dtype=np.float32).reshape(MESH_POINTS, 3)
-    faces = [Face(mesh, "points", 0.5, "open"), None, Face(mesh + 1, "mesh", 1.0, "covered")]
+    faces = [Face(mesh, "points", 0.5, "open"), None, Face(mesh + 1, "mesh", 1.0, "occluded")]
     FaceTrack.write(tmp_path / "faces.npz", faces)
     track = FaceTrack(tmp_path / "faces.npz", Fraction(30000, 1001))
     assert [face is None for face in track] == [False, True, False]
     assert track[2].time == Fraction(2002, 30000)
     assert (track[-1].mesh == mesh + 1).all()
-    assert track[2].mouth_state == "covered"
+    assert track[2].mouth_state == "occluded"
     assert track[0].located_by == "points"
 
 

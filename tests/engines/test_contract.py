@@ -30,10 +30,10 @@ def engine(name, tmp_path_factory):
     return make_engine(name, tiny_options(name, tmp_path_factory))
 
 
-@pytest.fixture(params=["picture", "video", "covered"])
+@pytest.fixture(params=["picture", "video", "occluded"])
 def avatar(request, material, tmp_path):
-    source = {"picture": "cartoon.png", "video": "talking.mp4", "covered": "ninja.png"}
-    mouth = "cloth" if request.param == "covered" else "open"
+    source = {"picture": "cartoon.png", "video": "talking.mp4", "occluded": "ninja.png"}
+    mouth = "cloth" if request.param == "occluded" else "open"
     options = PrepareOptions(mouth=mouth)
     with prepare(material / source[request.param], options=options) as prepared:
         yield prepared

@@ -29,7 +29,7 @@ def test_finds_a_portrait_and_a_drawing(finder, portrait, cartoon):
 
 def test_a_ninjas_mouth_is_covered_and_below_his_eyes(finder, ninja):
     face = finder.locate(Frame(ninja))
-    assert face.mouth_state == "covered"
+    assert face.mouth_state == "occluded"
     assert face.mouth == pytest.approx((192, 300), abs=0.15 * face.interocular)
     assert face.chin == pytest.approx((192, 360), abs=0.3 * face.interocular)
 
@@ -40,7 +40,7 @@ def test_tells_covered_from_bare_and_places_what_is_hidden(finder, cartoon, port
         bare = finder.locate(Frame(pixels))
         covered = cover_mouth(pixels, bare.mesh, kind, np.random.default_rng(seed))
         face = finder.locate(Frame(covered))
-        assert face.mouth_state == "covered"
+        assert face.mouth_state == "occluded"
         away = np.linalg.norm(face.mouth - bare.mouth) / bare.interocular
         assert away < 0.25
 
@@ -106,8 +106,8 @@ def test_alpha_does_not_matter_where_it_is_opaque(finder, portrait):
 
 
 def test_the_state_can_be_forced(portrait):
-    face = locate(Frame(portrait), LocateOptions(mouth_state="covered"))
-    assert face.mouth_state == "covered"
+    face = locate(Frame(portrait), LocateOptions(mouth_state="occluded"))
+    assert face.mouth_state == "occluded"
 
 
 def test_only_the_named_locators_are_asked(portrait):

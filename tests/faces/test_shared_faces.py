@@ -66,8 +66,8 @@ def test_masked_mouths_are_near_the_true_ones(masked, truth):
 
 
 def test_covered_and_bare_are_told_apart(bare, masked):
-    assert sum(face.mouth_state != "covered" for face in bare.values()) >= 0.97 * len(bare)
-    assert sum(face.mouth_state == "covered" for face in masked.values()) >= 0.97 * len(masked)
+    assert sum(face.mouth_state != "occluded" for face in bare.values()) >= 0.97 * len(bare)
+    assert sum(face.mouth_state == "occluded" for face in masked.values()) >= 0.97 * len(masked)
 
 
 @pytest.mark.parametrize("name", ["yongen.mp4", "talking/d12.mp4"])
@@ -77,4 +77,4 @@ def test_every_frame_of_a_video_has_a_face_with_a_mouth(name):
     assert len(faces) == source.frame_count
     assert all(faces)
     states = Counter(face.mouth_state for face in faces)
-    assert states["covered"] == 0
+    assert states["occluded"] == 0

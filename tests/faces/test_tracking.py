@@ -83,8 +83,8 @@ def test_a_mask_put_on_is_seen_and_taken_for_the_rest(head, finder):
     covered = cover_mouth(bare, mesh, "mask", np.random.default_rng(3))
     faces = list(track(video([bare] * 40 + [covered] * 40), RATE))
     states = [face.mouth_state for face in faces]
-    assert "covered" not in states[:15]
-    assert set(states[-15:]) == {"covered"}
+    assert "occluded" not in states[:15]
+    assert set(states[-15:]) == {"occluded"}
     mouths = np.array([face.mouth for face in faces[-15:]])
     away = np.linalg.norm(mouths - mesh[[61, 291, 13, 14], :2].mean(axis=0), axis=1)
     assert away.max() < 0.25 * faces[0].interocular
@@ -94,7 +94,7 @@ def test_a_mask_put_on_is_seen_and_taken_for_the_rest(head, finder):
 def test_a_covered_mouth_stays_covered_to_the_last_frame(ninja):
     for count in (1, 2, 14):
         faces = list(track(video([ninja] * count), RATE))
-        assert [face.mouth_state for face in faces] == ["covered"] * count
+        assert [face.mouth_state for face in faces] == ["occluded"] * count
 
 
 def test_reading_ahead_is_bounded(head):

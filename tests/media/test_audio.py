@@ -26,7 +26,7 @@ def test_rates_and_channels(tmp_path, rate, channels):
     samples = (tone(0.7, rate, channels).T * 32767).astype(np.int16)
     path = write_wav(tmp_path / "s.wav", samples, rate)
     audio = read_audio(path)
-    assert audio.rate == 16000
+    assert audio.sample_rate == 16000
     assert len(audio.samples) == round(Fraction(len(samples) * 16000, rate))
     assert audio_duration(path) == Fraction(len(samples), rate)
     wanted = tone(0.7, 16000)[0]

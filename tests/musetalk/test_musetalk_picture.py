@@ -192,7 +192,7 @@ def test_where_parsing_finds_no_face_the_mesh_is_used_and_said(
 
 
 def test_a_covered_mouth_is_painted_only_where_skin_shows(options: dict[str, Any]) -> None:
-    face, box = face_at(200, 150, state="covered"), (140, 120, 260, 240)
+    face, box = face_at(200, 150, state="occluded"), (140, 120, 260, 240)
     masks = make_engine("musetalk", options).options.masks  # type: ignore[attr-defined]
     picture = np.full((400, 400, 3), (190, 150, 130), np.uint8)
     bare = MaskMaker(None, masks).mask(picture, face, box)

@@ -22,7 +22,7 @@ class LoudnessArticulator:
 
     def push(self, audio):
         self.samples = np.concatenate([self.samples, audio.samples])
-        per_step = audio.rate // 100
+        per_step = audio.sample_rate // 100
         certain = len(self.samples) // per_step - int(LOOKAHEAD * 100)
         return self._emit(max(certain, self.steps), per_step)
 

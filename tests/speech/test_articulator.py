@@ -9,7 +9,6 @@ import soxr
 from masktalk.errors import InputError
 from masktalk.speech import articulate, make_articulator, measures
 from masktalk.speech.articulator import ArticulatorOptions
-from masktalk.speech.joining import join
 from masktalk.types import CHANNELS, Articulation, Audio
 from tests.speech.sounds import RATE, babble, pause, vowel
 
@@ -17,8 +16,10 @@ from tests.speech.sounds import RATE, babble, pause, vowel
 def in_blocks(audio: Audio, size: int, options: ArticulatorOptions | None = None) -> Articulation:
     articulator = make_articulator(options)
     starts = range(0, len(audio.samples), size)
-    parts = [articulator.push(Audio(audio.samples[i : i + size], audio.rate)) for i in starts]
-    return join([*parts, articulator.flush()])
+    parts = [
+        articulator.push(Audio(audio.samples[i : i + size], audio.sample_rate)) for i in starts
+    ]
+    return Articulation.concat([*parts, articulator.flush()])
 
 
 def r(a: Articulation, b: Articulation) -> float:

@@ -10,11 +10,10 @@ from masktalk.errors import InputError, OptionError
 from masktalk.speech import measures, pronounce
 from masktalk.speech.align import align
 from masktalk.speech.events import EventArticulator, PhonemeEvent, articulation_of, steps_of
-from masktalk.speech.joining import join
 from masktalk.speech.known import articulate_known, transcript_for
 from masktalk.speech.phones import CLASSES, INDEX, NAMES, classes_of
 from masktalk.speech.transcript import Cue, Transcript, read_transcript
-from masktalk.types import Audio
+from masktalk.types import Articulation, Audio
 
 PAPA = [PhonemeEvent(0.3, 0.1, "p"), PhonemeEvent(0.4, 0.2, "ɑː"), PhonemeEvent(0.6, 0.1, "p")]
 
@@ -61,7 +60,7 @@ def test_events_in_blocks_give_the_same() -> None:
         articulator.add(event)
     blocks = [np.zeros(333, np.float32)] * 48 + [np.zeros(16, np.float32)]
     parts = [articulator.push(Audio(block, 16000)) for block in blocks]
-    streamed = join([*parts, articulator.flush()])
+    streamed = Articulation.concat([*parts, articulator.flush()])
     np.testing.assert_allclose(streamed.values, whole.values, atol=1e-5)
 
 

@@ -54,6 +54,6 @@ def articulate(
     write_articulation(Subject(articulation, speech.name, audio), output, format)
     seconds = float(articulation.duration)
     report(
-        {"output": str(output), "steps": len(articulation), "rate": articulation.rate},
-        f"{output}: {seconds:.2f} s, {articulation.rate} steps a second",
+        {"output": str(output), "steps": len(articulation), "rate": articulation.frame_rate},
+        f"{output}: {seconds:.2f} s, {articulation.frame_rate} steps a second",
     )

@@ -107,6 +107,6 @@ def _mouth_of(frames: Iterable[Frame]) -> Iterator[MouthMeasures]:
 def _mouth_width(avatar: Avatar) -> float:
     """The avatar's mouth width in eye distances; an average one where it is covered."""
     face = next((face for face in avatar.faces if face is not None), None)
-    if face is None or face.mouth_state == "covered":
+    if face is None or face.mouth_state == "occluded":
         return REST_WIDTH
     return measure_mouth(face).width

@@ -109,7 +109,7 @@ class _Heard:
     def reaches(self, time: Fraction) -> bool:
         """Whether the articulation at a time is certain."""
         kept = self._kept
-        return self._ended or (kept is not None and kept.end - Fraction(1, kept.rate) >= time)
+        return self._ended or (kept is not None and kept.end - Fraction(1, kept.frame_rate) >= time)
 
     def at(self, time: Fraction) -> FloatArray:
         """(len(CHANNELS),) the articulation at a time."""
@@ -125,11 +125,11 @@ class _Heard:
         if old is None:
             self._kept = new
             return
-        surplus = max(len(old) - self._KEPT_SECONDS * old.rate, 0)
+        surplus = max(len(old) - self._KEPT_SECONDS * old.frame_rate, 0)
         self._kept = Articulation(
             np.concatenate([old.values[surplus:], new.values]),
-            old.rate,
-            old.time + Fraction(surplus, old.rate),
+            old.frame_rate,
+            old.time + Fraction(surplus, old.frame_rate),
         )
 
 
@@ -157,7 +157,7 @@ class _Repeater:
             return Articulation(np.zeros((0, len(CHANNELS)), np.float32), 100)
         return Articulation(
             np.concatenate([part.values for part in parts]),
-            parts[0].rate,
+            parts[0].frame_rate,
             parts[0].time,
             np.concatenate([part.voice for part in parts]),
         )

@@ -27,7 +27,7 @@ from masktalk.media import Writer, WriterOptions, read_audio
 from masktalk.media.encoders import configure, pick_encoder
 from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, render
-from masktalk.types import Frame, Progress, UInt8Array, silent
+from masktalk.types import Frame, Progress, UInt8Array, no_progress
 
 RATE = Fraction(25)
 SIZE = (1280, 720)
@@ -77,7 +77,7 @@ class BenchResult:
         return "\n".join(lines) + "\n"
 
 
-def measure(seconds: int, memory_seconds: int = 0, progress: Progress = silent) -> BenchResult:
+def measure(seconds: int, memory_seconds: int = 0, progress: Progress = no_progress) -> BenchResult:
     """Run every measurement.
 
     Args:
@@ -174,8 +174,8 @@ def _transcode(source: Path, output: Path, seconds: int) -> None:
 def _write_speech(path: Path, seconds: int) -> Path:
     with as_file(files("masktalk.demo") / "material" / "speech.flac") as speech:
         audio = read_audio(speech)
-    samples = np.resize(audio.samples, seconds * audio.rate)
-    wavfile.write(path, audio.rate, (samples * 32767).astype(np.int16))
+    samples = np.resize(audio.samples, seconds * audio.sample_rate)
+    wavfile.write(path, audio.sample_rate, (samples * 32767).astype(np.int16))
     return path
 
 

@@ -134,7 +134,7 @@ def _speech() -> Audio:
     with as_file(files("masktalk.demo") / "material" / "speech.flac") as path:
         audio = read_audio(path, 24_000)
     loud = int(np.argmax(np.abs(audio.samples) > 0.2))
-    return Audio(audio.samples[loud:], audio.rate)
+    return Audio(audio.samples[loud:], audio.sample_rate)
 
 
 async def _latency(bundle: Path, trials: int) -> dict[str, Any]:
@@ -217,17 +217,19 @@ class _Trial:
 
 async def _script(trial: _Trial, trials: int) -> None:
     speech, chance = _speech(), np.random.default_rng(1)
-    session, step = trial.session, int(speech.rate * _BLOCK)
+    session, step = trial.session, int(speech.sample_rate * _BLOCK)
     for number in range(trials):
         for kind in ("streamed", "burst"):
             await trial.until_quiet()
             await asyncio.sleep(float(chance.uniform(0.1, 0.3)))
             trial.kind, trial.pushed = kind, time.monotonic()
             if kind == "burst":
-                session.push_audio(speech.samples, speech.rate)
+                session.push_audio(speech.samples, speech.sample_rate)
                 await asyncio.sleep(0.6 + 0.037 * (number % 7))
             else:
-                await _stream(session, speech.samples[: speech.rate], speech.rate, step)
+                await _stream(
+                    session, speech.samples[: speech.sample_rate], speech.sample_rate, step
+                )
             await trial.interrupt()
 
 
@@ -290,7 +292,7 @@ async def _attend(session: SessionApart, seconds: float) -> _Attendance:
     total = int(seconds * session.rate)
     async for moment in session:
         if session.queued < 2:
-            session.push_audio(speech.samples, speech.rate)
+            session.push_audio(speech.samples, speech.sample_rate)
         if moment.frame is not None:
             skew = abs(float(moment.frame.time - moment.time))
             noted.worst_skew = max(noted.worst_skew, skew)

@@ -64,7 +64,7 @@ def measure_motion(avatar: Avatar, speech: Audio, options: RenderOptions | None 
     meant = measures(said)
     found = list(_moments(avatar, speech, options))
     times = np.arange(len(found)) / float(rate)
-    steps = np.arange(len(said)) / said.rate
+    steps = np.arange(len(said)) / said.frame_rate
     jaw = np.interp(times, steps, said.channel("jawOpen"))
     opening = np.interp(times, steps, meant.aperture)
     seams = np.array([moment.seam for moment in found])

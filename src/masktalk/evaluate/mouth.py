@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.errors import InputError
-from masktalk.types import Progress, silent
+from masktalk.types import Progress, no_progress
 
 Curve = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -205,7 +205,7 @@ def matches(real: list[tuple[int, int]], made: list[tuple[int, int]], time: Curv
     return len(used_real)
 
 
-def evaluate_mouths(folder: str | os.PathLike[str], progress: Progress = silent) -> MouthScore:
+def evaluate_mouths(folder: str | os.PathLike[str], progress: Progress = no_progress) -> MouthScore:
     """Articulate the sound of every recording in a folder and compare with its mouth.
 
     Args:
@@ -252,7 +252,7 @@ def _predict(sound: Path) -> tuple[PredictedMouth, Curve]:
 
     articulation = articulate(sound)
     meant = measures(articulation)
-    time = np.arange(len(articulation)) / articulation.rate
+    time = np.arange(len(articulation)) / articulation.frame_rate
     said = PredictedMouth(
         time,
         meant.aperture.astype(np.float64),

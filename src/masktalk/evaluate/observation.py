@@ -18,7 +18,7 @@ from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures
 from masktalk.media import open_source, stream_audio
 from masktalk.speech import articulate, measures
-from masktalk.types import Audio, FloatArray, Frame, Progress, silent
+from masktalk.types import Audio, FloatArray, Frame, Progress, no_progress
 
 #: Pauses shorter than this, in seconds, are part of speaking.
 PAUSE = 0.3
@@ -91,7 +91,7 @@ class Observation:
         return quiet
 
 
-def observe(path: str | os.PathLike[str], progress: Progress = silent) -> Observation:
+def observe(path: str | os.PathLike[str], progress: Progress = no_progress) -> Observation:
     """Look at every frame of a video once and hear its sound.
 
     Raises:
@@ -123,7 +123,7 @@ def observe(path: str | os.PathLike[str], progress: Progress = silent) -> Observ
 
 def _is_covered(frame: Frame) -> bool:
     face = locate(frame, LocateOptions())
-    return face is not None and face.mouth_state == "covered"
+    return face is not None and face.mouth_state == "occluded"
 
 
 def _detail(frame: Frame, mesh: FloatArray | None) -> tuple[float, float]:
@@ -143,18 +143,18 @@ def _hear(path: Path) -> Sound | None:
         return None
     said = articulate(audio)
     meant = measures(said)
-    time = np.arange(len(said)) / said.rate
+    time = np.arange(len(said)) / said.frame_rate
     return Sound(
         time=time,
         loudness=_loudness(audio, len(said)),
         aperture=meant.aperture.astype(np.float64),
         closure=meant.closure.astype(np.float64),
-        speaking=_without_short_pauses(said.voice > 0.5, said.rate),
+        speaking=_without_short_pauses(said.voice > 0.5, said.frame_rate),
     )
 
 
 def _loudness(audio: Audio, steps: int) -> Curve:
-    hop = audio.rate // _LOUDNESS_RATE
+    hop = audio.sample_rate // _LOUDNESS_RATE
     padded = np.zeros(steps * hop)
     padded[: min(len(audio.samples), len(padded))] = audio.samples[: len(padded)]
     power = (padded.reshape(steps, hop) ** 2).mean(axis=1)

@@ -12,7 +12,7 @@ from masktalk.evaluate.page import page
 from masktalk.evaluate.review import Review, ReviewOptions, review
 from masktalk.evaluate.sheet import sheet
 from masktalk.media import check_output, write_whole
-from masktalk.types import Progress, silent
+from masktalk.types import Progress, no_progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ def write_review(
     options: ReviewOptions | None = None,
     *,
     overwrite: bool = False,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Published:
     """Review a video and write ``output`` (.html) and its contact sheet (.png) beside it.
 

@@ -26,7 +26,7 @@ from masktalk.faces.measures import MouthMeasures
 from masktalk.media import open_source, read_audio
 from masktalk.preparation import PrepareOptions, prepare
 from masktalk.rendering import RenderOptions, frames
-from masktalk.types import Audio, FloatArray, Frame, Progress, UInt8Array, silent
+from masktalk.types import Audio, FloatArray, Frame, Progress, UInt8Array, no_progress
 
 _AVATAR_SECONDS = Fraction(1)
 
@@ -75,7 +75,7 @@ class Reenactment:
 def reenact_all(
     folder: str | os.PathLike[str],
     options: RenderOptions | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> list[Reenactment]:
     """Measure one talking video, or every one in a folder.
 
@@ -89,7 +89,7 @@ def reenact_all(
 def reenact(
     path: str | os.PathLike[str],
     options: RenderOptions | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Reenactment:
     """Measure one talking video.
 
@@ -118,7 +118,7 @@ def reenact(
 
 def _rest_of_sound(path: Path, begin: Fraction) -> Audio:
     audio = read_audio(path)
-    return Audio(audio.samples[int(begin * audio.rate) :], audio.rate)
+    return Audio(audio.samples[int(begin * audio.sample_rate) :], audio.sample_rate)
 
 
 def _write_frames(folder: Path, pictures: Iterator[Frame]) -> None:

@@ -21,7 +21,7 @@ from masktalk.evaluate.observation import Observation, observe
 from masktalk.evaluate.pictures import edge_ring, lip_distance, psnr, slope_along
 from masktalk.evaluate.syncnet import lip_sync_figures
 from masktalk.media import open_source
-from masktalk.types import FloatArray, Frame, Progress, UInt8Array, silent
+from masktalk.types import FloatArray, Frame, Progress, UInt8Array, no_progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class ReviewOptions:
 def review(
     path: str | os.PathLike[str],
     options: ReviewOptions | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Review:
     """Look at a talking video from all sides.
 

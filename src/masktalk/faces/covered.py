@@ -33,7 +33,7 @@ _NOSE, _MOUTH = 2, 3
 
 def mouth_state(look: Look) -> MouthState:
     """Open, closed or covered, from how steadily the mouth is seen."""
-    return "covered" if is_guessed(look) else lips_state(look.mesh)
+    return "occluded" if is_guessed(look) else lips_state(look.mesh)
 
 
 def is_guessed(look: Look) -> bool:

@@ -53,7 +53,7 @@ class Finder(Closing):
     def face(self, frame: Frame, sighting: Sighting) -> Face:
         """A face from what a locator saw."""
         # A face that only coarse locators find hides most of itself.
-        state = self.options.mouth_state or sighting.mouth_state or "covered"
+        state = self.options.mouth_state or sighting.mouth_state or "occluded"
         return Face(sighting.mesh, sighting.located_by, sighting.confidence, state, frame.time)
 
     def locator(self, name: str) -> Locator:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from masktalk.errors import PointsError
 from masktalk.faces.canonical import (
@@ -62,6 +62,11 @@ class RigPoints(BaseModel):
     right_eye: Place | None = None
     mouth: MouthState | None = None
     time: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    @field_validator("mouth", mode="before")
+    @classmethod
+    def _earlier_name(cls, value: object) -> object:
+        return "occluded" if value == "covered" else value
 
     @model_validator(mode="after")
     def _in_order(self) -> RigPoints:

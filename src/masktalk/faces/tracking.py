@@ -91,9 +91,9 @@ def _verdict(window: deque[Seen], here: int, rate: Fraction, forced: MouthState 
         near = _around(window, here, calm, calm)
         places = [hidden_mouth(other.mesh, {}) for other in near if other.mesh is not None]
         mesh = lay_mouth(mesh, np.mean(places, axis=0) + _bias(around))
-        state = "covered"
+        state = "occluded"
     elif state is None:
-        state = lips_state(mesh) if guesses or record.located_by == "mesh" else "covered"
+        state = lips_state(mesh) if guesses or record.located_by == "mesh" else "occluded"
     face = Face(mesh, record.located_by, record.confidence, forced or state, record.time)
     return face, record.cut
 

@@ -218,7 +218,7 @@ class Writer:
         first = next(blocks, None)
         if first is None:
             raise MediaError("soundtrack", "has 0 seconds of sound", "give some")
-        return (block.samples[:, None] for block in chain([first], blocks)), first.rate, 1
+        return (block.samples[:, None] for block in chain([first], blocks)), first.sample_rate, 1
 
     def _open(self, stack: ExitStack, sound: tuple[Iterator[FloatArray], int, int] | None) -> None:
         options, encoder = self.options, self.encoder

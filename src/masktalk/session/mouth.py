@@ -107,7 +107,7 @@ class LiveMouth:
     def _listen(self, audio: Audio) -> Articulation:
         due = self._inner_pushed
         self._inner_pushed += round(audio.duration * STEPS)
-        shifted = Audio(audio.samples, audio.rate, Fraction(due, STEPS))
+        shifted = Audio(audio.samples, audio.sample_rate, Fraction(due, STEPS))
         heard = self._inner.push(shifted)
         self._inner_got += len(heard)
         drop = min(self._skip, len(heard))

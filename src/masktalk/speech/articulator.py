@@ -20,7 +20,6 @@ from masktalk.speech.detector import Detector
 from masktalk.speech.gestures import GESTURES, channels_of
 from masktalk.speech.hearing import Hearing
 from masktalk.speech.intake import SPEECH_RATE, Intake
-from masktalk.speech.joining import join
 from masktalk.speech.level import Levelled, Leveller
 from masktalk.speech.mixing import mixed
 from masktalk.speech.shapes import ShapeStage, load_phone_shapes
@@ -192,8 +191,8 @@ def articulate(
     """
     articulator = make_articulator(options)
     if isinstance(speech, Audio):
-        return join([articulator.push(speech), articulator.flush()])
+        return Articulation.concat([articulator.push(speech), articulator.flush()])
     from masktalk.media import stream_audio
 
     parts = [articulator.push(block) for block in stream_audio(speech, SPEECH_RATE)]
-    return join([*parts, articulator.flush()])
+    return Articulation.concat([*parts, articulator.flush()])

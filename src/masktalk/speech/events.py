@@ -13,7 +13,6 @@ from masktalk.speech.activity import Gate
 from masktalk.speech.coarticulation import REACH, pulled
 from masktalk.speech.gestures import GESTURES, channels_of
 from masktalk.speech.intake import SPEECH_RATE
-from masktalk.speech.joining import join
 from masktalk.speech.phones import ALPHABETS, INDEX, SILENCE, classes_of
 from masktalk.speech.spectrum import STEP_RATE
 from masktalk.speech.stages import Lockstep, Window
@@ -73,7 +72,7 @@ def articulation_of(
     for event in events:
         articulator.add(event)
     samples = np.zeros(int(duration * SPEECH_RATE), np.float32)
-    return join([articulator.push(Audio(samples, SPEECH_RATE)), articulator.flush()])
+    return Articulation.concat([articulator.push(Audio(samples, SPEECH_RATE)), articulator.flush()])
 
 
 class EventArticulator:

@@ -25,15 +25,15 @@ class Intake:
             InputError: The rate changed within the stream, or a sample is not finite.
         """
         if self._rate is None:
-            self._rate = audio.rate
-            if audio.rate != SPEECH_RATE:
+            self._rate = audio.sample_rate
+            if audio.sample_rate != SPEECH_RATE:
                 self._resampler = soxr.ResampleStream(
-                    audio.rate, SPEECH_RATE, 1, dtype="float32", quality="HQ"
+                    audio.sample_rate, SPEECH_RATE, 1, dtype="float32", quality="HQ"
                 )
-        if audio.rate != self._rate:
+        if audio.sample_rate != self._rate:
             raise InputError(
                 "speech",
-                f"its rate changed from {self._rate} to {audio.rate} Hz",
+                f"its rate changed from {self._rate} to {audio.sample_rate} Hz",
                 "send one rate per stream",
             )
         if not np.isfinite(audio.samples).all():

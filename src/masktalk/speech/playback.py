@@ -24,7 +24,7 @@ class Playback:
     def push(self, audio: Audio) -> Articulation:
         """The steps up to the end of the sound heard so far."""
         self._heard += audio.duration
-        return self._until(int(self._heard * self._whole.rate))
+        return self._until(int(self._heard * self._whole.frame_rate))
 
     def flush(self) -> Articulation:
         """The steps that are left."""
@@ -32,7 +32,4 @@ class Playback:
 
     def _until(self, end: int) -> Articulation:
         begin, self._given = self._given, max(self._given, min(end, len(self._whole)))
-        steps = slice(begin, self._given)
-        whole = self._whole
-        time = whole.time + Fraction(begin, whole.rate)
-        return Articulation(whole.values[steps], whole.rate, time, whole.voice[steps])
+        return self._whole[begin : self._given]

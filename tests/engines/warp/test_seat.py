@@ -12,7 +12,7 @@ MOUTH = (61, 291, 13, 14)
 
 
 def face_of(mesh):
-    return Face(np.asarray(mesh, np.float32), "drawn", 1.0, "covered")
+    return Face(np.asarray(mesh, np.float32), "drawn", 1.0, "occluded")
 
 
 def carried(seat, mesh, index):

@@ -198,7 +198,7 @@ def whisper_sound(blocks: Iterable[Audio]) -> Iterator[FloatArray]:
         for block in waiting:
             yield block.samples[:, None]
 
-    for part in resampled(samples(), first.rate, WHISPER_RATE):
+    for part in resampled(samples(), first.sample_rate, WHISPER_RATE):
         yield np.ascontiguousarray(part[:, 0])
 
 

@@ -73,7 +73,7 @@ class MaskMaker:
         labels = None
         if self.parser is not None:
             labels = self.parser.labels(cut(picture, crop_box(box, self.options.expand)))
-        if face.mouth_state == "covered":
+        if face.mouth_state == "occluded":
             self._say("the mouth is covered; it is painted only where nothing covers it")
             shown = _visible_skin(picture, face, box)
             if labels is not None:

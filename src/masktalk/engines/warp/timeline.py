@@ -63,7 +63,7 @@ class _Known:
             return
         self._kept = Articulation(
             np.concatenate([old.values, new.values]),
-            old.rate,
+            old.frame_rate,
             old.time,
             np.concatenate([old.voice, new.voice]),
         )
@@ -71,7 +71,7 @@ class _Known:
     def reaches(self, time: Fraction) -> bool:
         """Whether the step at or after that time is there."""
         kept = self._kept
-        return kept is not None and kept.end - Fraction(1, kept.rate) >= time
+        return kept is not None and kept.end - Fraction(1, kept.frame_rate) >= time
 
     def at(self, step: int, rate: Fraction) -> Moment:
         """The moment of a frame; what lies before it is forgotten."""
@@ -79,12 +79,12 @@ class _Known:
         kept = self._kept
         if kept is None:
             return Moment(step, time, np.zeros(len(CHANNELS), np.float32), 0.0)
-        place = min(max(float((time - kept.time) * kept.rate), 0.0), len(kept) - 1.0)
+        place = min(max(float((time - kept.time) * kept.frame_rate), 0.0), len(kept) - 1.0)
         moment = Moment(step, time, kept.at(time), float(kept.voice[int(place)]))
         past = int(place)
-        if past > kept.rate:
+        if past > kept.frame_rate:
             self._kept = Articulation(
-                kept.values[past:], kept.rate, kept.time + Fraction(past, kept.rate),
+                kept.values[past:], kept.frame_rate, kept.time + Fraction(past, kept.frame_rate),
                 kept.voice[past:],
             )  # fmt: skip
         return moment

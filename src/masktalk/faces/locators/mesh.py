@@ -65,7 +65,7 @@ class MeshLocator(Locator):
         """What a close look says: the sighting and its doubt; None when it is no face."""
         state, mesh, doubt = mouth_state(look), look.mesh, look.eye_scatter
         keypoints: dict[str, FloatArray] = {}
-        if state == "covered":
+        if state == "occluded":
             support = self.examiner.support(pixels, mesh)
             doubt += _disagreement(look, support) + max(0.0, _EXPECTED - support.score)
             doubt += _TILTED * abs(mesh_roi(mesh).angle)

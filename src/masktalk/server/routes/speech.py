@@ -118,9 +118,9 @@ async def _keep(served: Services, id: str, suffix: str, name: str) -> SpeechInfo
 def _write_spoken(folder: Path, spoken: Audio) -> None:
     """Our own synthesiser's sound needs no looking into: write it as it is, and as samples."""
     with wave.open(str(source_path(folder, _WAV)), "wb") as file:
-        file.setparams((1, 2, spoken.rate, 0, "NONE", ""))
+        file.setparams((1, 2, spoken.sample_rate, 0, "NONE", ""))
         file.writeframes(_pcm16(spoken.samples).tobytes())
-    live = soxr.resample(spoken.samples, spoken.rate, AUDIO_RATE)
+    live = soxr.resample(spoken.samples, spoken.sample_rate, AUDIO_RATE)
     with (folder / SAMPLES).open("wb") as file:
         np.save(file, _pcm16(live), allow_pickle=False)
 

@@ -48,8 +48,8 @@ def cues_of(subject: Subject) -> list[Cue]:
             runs[-1][1] = index + 1
         else:
             runs.append([index, index + 1, int(code)])
-    least = {_SHAPES.index("X"): round(_PAUSE * articulation.rate)}
-    shortest = round(_SHORTEST * articulation.rate)
+    least = {_SHAPES.index("X"): round(_PAUSE * articulation.frame_rate)}
+    shortest = round(_SHORTEST * articulation.frame_rate)
     kept: list[list[int]] = []
     for run in runs:
         short = run[1] - run[0] < least.get(run[2], shortest)
@@ -57,7 +57,7 @@ def cues_of(subject: Subject) -> list[Cue]:
             kept[-1][1] = run[1]
         else:
             kept.append(run)
-    offset, rate = float(articulation.time), articulation.rate
+    offset, rate = float(articulation.time), articulation.frame_rate
     return [Cue(offset + a / rate, offset + b / rate, _SHAPES[code]) for a, b, code in kept]
 
 

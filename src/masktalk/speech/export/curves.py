@@ -85,7 +85,7 @@ def json_text(subject: Subject) -> bytes:
     articulation = subject.articulation
     meant = measures(articulation)
     document = {
-        "rate": articulation.rate,
+        "rate": articulation.frame_rate,
         "channels": {name: _rounded(articulation.channel(name)) for name in CHANNELS},
         "measures": {
             "aperture": _rounded(meant.aperture),
@@ -108,7 +108,7 @@ def csv_text(subject: Subject) -> bytes:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["time", *CHANNELS, "aperture", "width", "closure"])
     for index, row in enumerate(columns):
-        time = float(articulation.time) + index / articulation.rate
+        time = float(articulation.time) + index / articulation.frame_rate
         writer.writerow([f"{time:.4f}", *(f"{value:.5f}" for value in row)])
     return out.getvalue().encode()
 
@@ -134,7 +134,7 @@ def vrm_text(subject: Subject) -> bytes:
     """``{"rate": Hz, "expressions": {"aa": [...], "ih", "ou", "ee", "oh"}}``, VRM 1.0's names."""
     weights = vrm_weights(subject)
     document = {
-        "rate": subject.articulation.rate,
+        "rate": subject.articulation.frame_rate,
         "expressions": {name: _rounded(values) for name, values in weights.items()},
     }
     return json.dumps(document).encode()

@@ -41,12 +41,12 @@ def png_bytes(subject: Subject) -> bytes:
     height = 40 + (len(panels) + 1) * (_PANEL + _GAP)
     image = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(image)
-    _shade(draw, meant.closure > 0.5, articulation.rate, height)
+    _shade(draw, meant.closure > 0.5, articulation.frame_rate, height)
     _clock(draw, seconds, height)
     _waveform(draw, subject, 30)
     for index, (name, values, low, high) in enumerate(panels, start=1):
         top = 30 + index * (_PANEL + _GAP)
-        _curve(draw, values, articulation.rate, top, (low, high), _COLOURS[index % 5])
+        _curve(draw, values, articulation.frame_rate, top, (low, high), _COLOURS[index % 5])
         draw.text((10, top + _PANEL // 2 - 8), name, fill=_INK, font=_font())
         for value, y in ((high, top), (low, top + _PANEL - 12)):
             draw.text((_MARGIN - 44, y), f"{value:.2f}", fill=_INK, font=_font(11))
