@@ -21,7 +21,7 @@ import numpy.typing as npt
 from PIL import Image
 
 import masktalk
-from masktalk.faces.canonical import MOUTH
+from masktalk.landmarks import MOUTH
 from masktalk.faces.covered import EyeFrame, guess_strength
 from masktalk.faces.covers import COVERS, cover_mouth
 from masktalk.faces.examiner import Examiner, Look, mesh_roi

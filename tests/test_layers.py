@@ -15,6 +15,7 @@ LAYERS = {
     "__main__": 7,
     "types": 0,
     "errors": 0,
+    "landmarks": 0,
     "media": 1,
     "weights": 1,
     "faces": 2,
@@ -99,6 +100,29 @@ def test_engines_do_not_import_one_another():
             continue
         others = {engine for other, engine in imported_rooms(path) if other == "engines" and engine}
         assert others <= {parts[0], "base"}, f"{path} imports another engine: {others}"
+
+
+def landmark_lists(path):
+    """Literal lists that can only be landmarks, in files that deal with meshes.
+
+    Four and more distinct integers below 478; one of them is large, as no list of small
+    counts or keypoints is.
+    """
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)) if "mesh" in text else ():
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict)):
+            items = node.keys if isinstance(node, ast.Dict) else node.elts
+            values = {item.value for item in items if isinstance(item, ast.Constant)}
+            whole = {v for v in values if type(v) is int}
+            if len(whole) >= 4 and len(whole) == len(items) and 100 <= max(whole) < 478:
+                yield node.lineno, sorted(whole)
+
+
+def test_landmarks_have_one_home():
+    for path in modules():
+        name = str(path.relative_to(PACKAGE))
+        if name != "landmarks.py":
+            assert not list(landmark_lists(path)), f"{name}: move these lists to landmarks.py"
 
 
 def test_help_loads_nothing_heavy():

@@ -30,8 +30,8 @@ from masktalk.avatar import (
 )
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
-from masktalk.faces.canonical import LEFT_CORNER, RIGHT_CORNER
 from masktalk.faces.painted import is_drawing, look_at_mouth
+from masktalk.landmarks import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 from masktalk.masking import write_overlay
 from masktalk.media import FrameStore, Source, open_source
 from masktalk.types import Face, Progress, UInt8Array, no_progress
@@ -273,7 +273,7 @@ def _is_drawn(pixels: UInt8Array, face: Face) -> bool:
     """Whether a face that only a person could point at is a drawing without lips to move."""
     if face.located_by != "points" or not is_drawing(pixels, face.box):
         return False
-    painted = look_at_mouth(pixels, face.mesh[[LEFT_CORNER, RIGHT_CORNER], :2])
+    painted = look_at_mouth(pixels, face.mesh[[LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER], :2])
     return painted.kind != "other" and not painted.lips
 
 

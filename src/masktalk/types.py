@@ -14,6 +14,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from masktalk.landmarks import (
+    CHIN,
+    LEFT_EYE_OUTER,
+    LEFT_MOUTH_CORNER,
+    MESH_LANDMARKS,
+    MOUTH,
+    RIGHT_EYE_OUTER,
+    RIGHT_MOUTH_CORNER,
+)
+
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
@@ -52,8 +62,6 @@ CHANNELS: tuple[str, ...] = (
     "mouthSmileRight",
     "tongueOut",
 )
-
-MESH_POINTS = 478
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,13 +161,6 @@ class Audio:
         return self.time + self.duration
 
 
-# Indices into MediaPipe's canonical face mesh; "left" is the picture's left.
-_LEFT_CORNER, _RIGHT_CORNER = 61, 291
-_UPPER_INNER, _LOWER_INNER = 13, 14
-_CHIN = 152
-_LEFT_EYE_OUTER, _RIGHT_EYE_OUTER = 33, 263
-
-
 @dataclass(frozen=True, eq=False)
 class Face:
     """A face in one frame: its mesh and the state of its mouth.
@@ -180,9 +181,9 @@ class Face:
     time: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
-        if self.mesh.shape != (MESH_POINTS, 3) or self.mesh.dtype != np.float32:
+        if self.mesh.shape != (MESH_LANDMARKS, 3) or self.mesh.dtype != np.float32:
             raise ValueError(
-                f"a mesh is ({MESH_POINTS}, 3) float32, not {self.mesh.shape} {self.mesh.dtype}"
+                f"a mesh is ({MESH_LANDMARKS}, 3) float32, not {self.mesh.shape} {self.mesh.dtype}"
             )
         if not np.isfinite(self.mesh).all():
             raise ValueError("a mesh has finite coordinates")
@@ -205,33 +206,33 @@ class Face:
     @property
     def left_corner(self) -> FloatArray:
         """Mouth corner on the image's left, (2,) pixels."""
-        return self.point(_LEFT_CORNER)
+        return self.point(LEFT_MOUTH_CORNER)
 
     @property
     def right_corner(self) -> FloatArray:
         """Mouth corner on the image's right, (2,) pixels."""
-        return self.point(_RIGHT_CORNER)
+        return self.point(RIGHT_MOUTH_CORNER)
 
     @property
     def mouth(self) -> FloatArray:
         """Mean of the mouth corners and the inner lips' middles, (2,) pixels."""
-        four = self.mesh[[_LEFT_CORNER, _RIGHT_CORNER, _UPPER_INNER, _LOWER_INNER], :2]
+        four = self.mesh[list(MOUTH), :2]
         return np.asarray(four.mean(axis=0), np.float32)
 
     @property
     def chin(self) -> FloatArray:
         """Lowest landmark of the chin, (2,) pixels."""
-        return self.point(_CHIN)
+        return self.point(CHIN)
 
     @property
     def interocular(self) -> float:
         """Inter-ocular distance: pixels between the outer eye corners."""
-        return float(np.linalg.norm(self.point(_RIGHT_EYE_OUTER) - self.point(_LEFT_EYE_OUTER)))
+        return float(np.linalg.norm(self.point(RIGHT_EYE_OUTER) - self.point(LEFT_EYE_OUTER)))
 
     @property
     def roll(self) -> float:
         """Roll of the line between the eyes in radians; positive is clockwise."""
-        across = self.point(_RIGHT_EYE_OUTER) - self.point(_LEFT_EYE_OUTER)
+        across = self.point(RIGHT_EYE_OUTER) - self.point(LEFT_EYE_OUTER)
         return float(np.arctan2(across[1], across[0]))
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 from masktalk.avatar import Avatar, FaceTrack, ping_pong
 from masktalk.avatar.manifest import FORMAT
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
+from masktalk.landmarks import MESH_LANDMARKS
 from masktalk.preparation import PrepareOptions, cache_root, prepare
-from masktalk.types import MESH_POINTS, Face
+from masktalk.types import Face
 
 POINTS = {
     "left_corner": [146, 324],
@@ -163,7 +164,7 @@ def test_playing_forward_and_back_shows_neither_end_twice():
 
 
 def test_a_frame_without_a_face_stays_in_its_place(tmp_path):
-    mesh = np.arange(MESH_POINTS * 3, dtype=np.float32).reshape(MESH_POINTS, 3)
+    mesh = np.arange(MESH_LANDMARKS * 3, dtype=np.float32).reshape(MESH_LANDMARKS, 3)
     faces = [Face(mesh, "points", 0.5, "open"), None, Face(mesh + 1, "mesh", 1.0, "occluded")]
     FaceTrack.write(tmp_path / "faces.npz", faces)
     track = FaceTrack(tmp_path / "faces.npz", Fraction(30000, 1001))

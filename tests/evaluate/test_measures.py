@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from masktalk.evaluate.pictures import (
-    LIPS,
     downward_flow,
     edge_ring,
     lip_distance,
@@ -15,6 +14,7 @@ from masktalk.evaluate.pictures import (
 )
 from masktalk.faces.canonical import canonical_face, rotation
 from masktalk.faces.measures import frontal_mesh, measure_mesh, measure_mouth
+from masktalk.landmarks import LIP_CONTOURS
 
 
 def head(yaw=0.0, pitch=0.0, roll=0.0, scale=90.0, open_by=0.0):
@@ -59,7 +59,7 @@ def test_the_frontal_mesh_is_upright_and_of_unit_size():
 def test_lip_distance_counts_the_lips_alone():
     assert lip_distance(head(), head(yaw=0.3, roll=0.2)) < 0.005
     moved = head()
-    moved[list(LIPS), 0] += 9
+    moved[list(LIP_CONTOURS), 0] += 9
     assert lip_distance(head(), moved) == pytest.approx(0.1, abs=0.01)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from masktalk.faces.ibug import IBUG_VERTICES
 from masktalk.faces.locators import LOCATORS, make_locator
+from masktalk.landmarks import IBUG_68
 from masktalk.types import Frame
 
 PICTURE = Frame(np.full((240, 320, 3), 90, np.uint8))
@@ -49,7 +49,7 @@ def test_dwpose_hits_the_points_it_is_given(
     (tmp_path / "dwpose" / "dw-ll_ucoco_384.onnx").touch()
     mesh = fit_mesh({33: (120, 100), 263: (180, 100), 152: (150, 180)})
     points = np.zeros((1, 133, 2))
-    points[0, 23:91] = mesh[list(IBUG_VERTICES), :2]
+    points[0, 23:91] = mesh[list(IBUG_68), :2]
 
     class Pose:
         def __init__(self, path: str, *_: object, **__: object) -> None:

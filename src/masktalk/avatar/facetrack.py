@@ -10,7 +10,8 @@ from typing import overload
 import numpy as np
 
 from masktalk.errors import BundleError
-from masktalk.types import MESH_POINTS, MOUTH_STATES, Face
+from masktalk.landmarks import MESH_LANDMARKS
+from masktalk.types import MOUTH_STATES, Face
 
 _ARRAYS = {"mesh": np.float32, "present": np.bool_, "confidence": np.float32, "state": np.uint8}
 
@@ -26,7 +27,7 @@ class FaceTrack(Sequence["Face | None"]):
         except (OSError, ValueError, KeyError) as error:
             raise BundleError(path, f"cannot be read ({error})", "prepare again") from error
         count = len(loaded["present"])
-        shapes_hold = loaded["mesh"].shape == (count, MESH_POINTS, 3) and all(
+        shapes_hold = loaded["mesh"].shape == (count, MESH_LANDMARKS, 3) and all(
             loaded[name].dtype == dtype and len(loaded[name]) == count
             for name, dtype in _ARRAYS.items()
         )
@@ -38,7 +39,7 @@ class FaceTrack(Sequence["Face | None"]):
     def write(path: Path, faces: Iterable[Face | None]) -> list[bool]:
         """Write faces in frame order; returns for each frame whether it has one."""
         records = list(faces)
-        absent = np.zeros((MESH_POINTS, 3), np.float32)
+        absent = np.zeros((MESH_LANDMARKS, 3), np.float32)
         np.savez(
             path,
             mesh=np.stack([absent if face is None else face.mesh for face in records]),

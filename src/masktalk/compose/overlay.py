@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from masktalk.landmarks import NOSE_BASE, OVERLAY_ANCHORS
 from masktalk.types import CHANNELS, Face, FloatArray, Frame, UInt8Array
 
 Field = npt.NDArray[np.float32]
@@ -27,8 +28,6 @@ _PUCKER = 0.20
 
 _GRID = 8
 _INVERSIONS = 3
-_STABLE = (33, 133, 263, 362, 168, 6, 197, 195, 8, 9, 151, 127, 356)
-_NOSE_BASE, _CHIN = 2, 152
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,8 @@ class Overlay:
         """(2, 3) from the frame back into the mask's picture; None where that changes nothing."""
         if face is None or self._home is None or np.array_equal(face.mesh, self._home.mesh):
             return None
-        here = face.mesh[list(_STABLE), :2].astype(np.float64)
-        there = self._home.mesh[list(_STABLE), :2].astype(np.float64)
+        here = face.mesh[list(OVERLAY_ANCHORS), :2].astype(np.float64)
+        there = self._home.mesh[list(OVERLAY_ANCHORS), :2].astype(np.float64)
         return _similarity(here, there)
 
     def _carried_box(self, carried: npt.NDArray[np.float64] | None) -> Box:
@@ -189,8 +188,8 @@ def _make_basis(box: Box, face: Face) -> _Basis:
         np.arange(y0, y1 + _GRID, _GRID, dtype=np.float32),
     )
     at = np.stack([columns, rows], axis=-1)
-    nose = (at - face.point(_NOSE_BASE)) / unit
-    chin = max(float((face.chin - face.point(_NOSE_BASE)) @ down) / unit, 0.3)
+    nose = (at - face.point(NOSE_BASE)) / unit
+    chin = max(float((face.chin - face.point(NOSE_BASE)) @ down) / unit, 0.3)
     depth, side = (nose @ down) / chin, nose @ across
     falls = _ramp(depth, -0.1, 0.95) * (1 - _ramp(depth, 1.3, 2.6))
     falls *= 1 - _ramp(np.abs(side), 0.45, 0.95)

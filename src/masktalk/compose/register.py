@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.errors import InputError
+from masktalk.landmarks import REGISTRATION_ANCHORS
 from masktalk.types import Face, FloatArray, Frame, UInt8Array
 
 logger = logging.getLogger(__name__)
 
 Matrix = npt.NDArray[np.float64]
 
-_STABLE = (33, 133, 263, 362, 168, 6, 8, 9, 151, 127, 356)
 _ECC_SIDE = 512
 _ECC_ROUNDS = 4
 # Grey levels between two registered pictures of one person where they agree best.
@@ -113,7 +113,10 @@ def _registration(given: MaskPictures, matte: UInt8Array | None) -> Matrix:
     scaled = np.array([[masked.width / bare.width, 0, 0], [0, masked.height / bare.height, 0]])
     found = _refined(bare, masked, scaled, matte)
     if found is None and given.bare_face is not None and given.masked_face is not None:
-        points = [face.mesh[list(_STABLE), :2] for face in (given.bare_face, given.masked_face)]
+        points = [
+            face.mesh[list(REGISTRATION_ANCHORS), :2]
+            for face in (given.bare_face, given.masked_face)
+        ]
         fitted, _ = cv2.estimateAffinePartial2D(points[0], points[1], method=cv2.LMEDS)
         if fitted is not None:
             guess = np.asarray(fitted, np.float64)

@@ -7,14 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.faces.measures import frontal_mesh
+from masktalk.landmarks import CROP_ANCHORS, LIP_CONTOURS
 from masktalk.types import FloatArray, Frame, UInt8Array
 
-#: Lip points of the canonical mesh: outer and inner contours.
-LIPS = (
-    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185,
-    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
-)  # fmt: skip
-_STABLE = (33, 133, 263, 362, 168, 6, 8, 9, 193, 417)
 # Crops in eye distances: their middle below the eyes, and half their side.
 _MOUTH_BELOW, _EYES_BELOW, _HALF = 0.75, -0.1, 0.55
 
@@ -39,8 +34,8 @@ def upper_crop(frame: Frame, mesh: FloatArray, side: int = 128) -> UInt8Array:
 
 def _crop(frame: Frame, mesh: FloatArray, side: int, below: float) -> UInt8Array:
     scale = side / (2 * _HALF)
-    target = (frontal_mesh(mesh)[list(_STABLE), :2] - [0, below]) * scale + side / 2
-    source = mesh[list(_STABLE), :2].astype(np.float64)
+    target = (frontal_mesh(mesh)[list(CROP_ANCHORS), :2] - [0, below]) * scale + side / 2
+    source = mesh[list(CROP_ANCHORS), :2].astype(np.float64)
     there, _ = cv2.estimateAffinePartial2D(target, source, method=cv2.LMEDS)
     if there is None:
         return np.zeros((side, side, 3), np.uint8)
@@ -52,7 +47,7 @@ def _crop(frame: Frame, mesh: FloatArray, side: int, below: float) -> UInt8Array
 
 def lip_distance(a: FloatArray, b: FloatArray) -> float:
     """Mean distance of the lip points of two meshes, freed of head pose, in eye distances."""
-    first, second = (frontal_mesh(mesh)[list(LIPS), :2] for mesh in (a, b))
+    first, second = (frontal_mesh(mesh)[list(LIP_CONTOURS), :2] for mesh in (a, b))
     return float(np.linalg.norm(first - second, axis=1).mean())
 
 

@@ -20,6 +20,7 @@ from masktalk.evaluate.mouth import Mask, correlation
 from masktalk.evaluate.observation import Observation, observe
 from masktalk.evaluate.pictures import edge_ring, lip_distance, psnr, slope_along
 from masktalk.evaluate.syncnet import lip_sync_figures
+from masktalk.landmarks import LOWER_FACE
 from masktalk.media import open_source
 from masktalk.types import FloatArray, Frame, Progress, UInt8Array, no_progress
 
@@ -187,18 +188,11 @@ class _Replay:
 
 def mouth_region(frame: Frame, mesh: FloatArray) -> Mask:
     """(H, W) the lower face, which speech may move: from under the nose to below the chin."""
-    hull = cv2.convexHull(mesh[list(_LOWER_FACE), :2].astype(np.float32))
+    hull = cv2.convexHull(mesh[list(LOWER_FACE), :2].astype(np.float32))
     middle = hull.mean(axis=0)
     grown = (middle + (hull - middle) * 1.25).astype(np.int32)
     region = cv2.fillConvexPoly(np.zeros((frame.height, frame.width), np.uint8), grown, (1,))
     return np.asarray(region > 0, np.bool_)
-
-
-# The face's outline from ear to ear under the nose, and the nose's wings.
-_LOWER_FACE = (
-    234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288,
-    361, 323, 454, 98, 327, 2,
-)  # fmt: skip
 
 
 def _rgb(frame: Frame) -> UInt8Array:

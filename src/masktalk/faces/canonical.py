@@ -14,14 +14,6 @@ from scipy.optimize import least_squares
 
 from masktalk.types import FloatArray
 
-LEFT_EYE, RIGHT_EYE = 33, 263
-LEFT_CORNER, RIGHT_CORNER = 61, 291
-UPPER_LIP, LOWER_LIP = 13, 14
-CHIN = 152
-NOSE_TIP = 1
-LEFT_EAR, RIGHT_EAR = 234, 454
-MOUTH = (LEFT_CORNER, RIGHT_CORNER, UPPER_LIP, LOWER_LIP)
-
 # How far heads usually turn, in radians; keeps a fit onto few points from spinning.
 _USUAL_TURN = 0.35
 # How far a given point pulls its surroundings along, in interocular distances.

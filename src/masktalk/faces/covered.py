@@ -17,8 +17,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from masktalk.faces.canonical import LEFT_EYE, MOUTH, NOSE_TIP, RIGHT_EYE, canonical_face, pose_onto
+from masktalk.faces.canonical import canonical_face, pose_onto
 from masktalk.faces.examiner import Look
+from masktalk.landmarks import (
+    LEFT_EYE_OUTER,
+    LOWER_LIP_INNER,
+    MOUTH,
+    NOSE_TIP,
+    RIGHT_EYE_OUTER,
+    UPPER_LIP_INNER,
+    VISIBLE_ABOVE_MASK,
+)
 from masktalk.types import FloatArray, MouthState
 
 # Above this strength (see guess_strength) the mouth is a guess: half-way, in the logarithm,
@@ -26,8 +35,6 @@ from masktalk.types import FloatArray, MouthState
 _GUESSED = 0.0325
 # Above this gap between the inner lips, in interocular distances, a mouth is open.
 _PARTED = 0.045
-# Points of a covered face that are seen: eyes, brows, nose bridge, forehead.
-_UPPER = [33, 133, 263, 362, 168, 6, 8, 9, 151, 67, 297, 105, 334, 70, 300, 193, 417, 122, 351]
 _NOSE, _MOUTH = 2, 3
 
 
@@ -53,8 +60,8 @@ def guess_strength(look: Look) -> float:
 
 def lips_state(mesh: FloatArray) -> MouthState:
     """Open or closed, from the gap between the lips of a mesh."""
-    gap = float(np.linalg.norm(mesh[13, :2] - mesh[14, :2]))
-    unit = float(np.linalg.norm(mesh[RIGHT_EYE, :2] - mesh[LEFT_EYE, :2]))
+    gap = float(np.linalg.norm(mesh[UPPER_LIP_INNER, :2] - mesh[LOWER_LIP_INNER, :2]))
+    unit = float(np.linalg.norm(mesh[RIGHT_EYE_OUTER, :2] - mesh[LEFT_EYE_OUTER, :2]))
     return "open" if gap > _PARTED * unit else "closed"
 
 
@@ -83,7 +90,7 @@ def lay_mouth(mesh: FloatArray, place: FloatArray) -> FloatArray:
 
     What is hidden takes the canonical head's shape, posed as the visible upper face is.
     """
-    posed = pose_onto(canonical_face().mesh, mesh, _UPPER)
+    posed = pose_onto(canonical_face().mesh, mesh, list(VISIBLE_ABOVE_MASK))
     move = EyeFrame(mesh).to_picture(place) - posed[list(MOUTH), :2].mean(axis=0)
     posed[:, :2] += move
     hidden = _hidden()[:, None]
@@ -97,13 +104,16 @@ class EyeFrame:
     """
 
     def __init__(self, mesh: FloatArray) -> None:
-        left, right = mesh[LEFT_EYE, :2].astype(float), mesh[RIGHT_EYE, :2].astype(float)
+        left, right = (
+            mesh[LEFT_EYE_OUTER, :2].astype(float),
+            mesh[RIGHT_EYE_OUTER, :2].astype(float),
+        )
         self.origin = (left + right) / 2
         across = right - left
         self.axes = np.array([across, [-across[1], across[0]]])
         flat = float(np.linalg.norm(across))
         # A head that looks aside shows its eyes closer together than they are.
-        self.unit = float(np.linalg.norm(mesh[RIGHT_EYE] - mesh[LEFT_EYE]))
+        self.unit = float(np.linalg.norm(mesh[RIGHT_EYE_OUTER] - mesh[LEFT_EYE_OUTER]))
         self.axes *= self.unit / flat
 
     def of(self, points: FloatArray) -> npt.NDArray[np.float64]:

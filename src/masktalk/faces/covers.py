@@ -12,15 +12,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from masktalk.faces.canonical import CHIN, LEFT_EYE, MOUTH, RIGHT_EYE
+from masktalk.landmarks import (
+    CHIN,
+    FACE_OVAL,
+    LEFT_EAR,
+    LEFT_EYE_OUTER,
+    MASK_EDGE,
+    MOUTH,
+    NOSE_LINE,
+    RIGHT_EAR,
+    RIGHT_EYE_OUTER,
+)
 from masktalk.types import FloatArray, UInt8Array
 
-# The mesh's outline from the forehead clockwise in the picture.
-OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
-_RIGHT_SIDE, _LEFT_SIDE = OVAL.index(454), OVAL.index(234)
+_RIGHT_SIDE, _LEFT_SIDE = FACE_OVAL.index(RIGHT_EAR), FACE_OVAL.index(LEFT_EAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +38,11 @@ class _Canvas:
 
     @property
     def unit(self) -> float:
-        return float(np.linalg.norm(self.mesh[RIGHT_EYE, :2] - self.mesh[LEFT_EYE, :2]))
+        return float(np.linalg.norm(self.mesh[RIGHT_EYE_OUTER, :2] - self.mesh[LEFT_EYE_OUTER, :2]))
 
     @property
     def across(self) -> FloatArray:
-        return (self.mesh[RIGHT_EYE, :2] - self.mesh[LEFT_EYE, :2]) / self.unit
+        return (self.mesh[RIGHT_EYE_OUTER, :2] - self.mesh[LEFT_EYE_OUTER, :2]) / self.unit
 
     @property
     def down(self) -> FloatArray:
@@ -54,7 +59,7 @@ class _Canvas:
 
     def oval(self, grow: float) -> FloatArray:
         """(36, 2) the face's outline, grown about its middle."""
-        ring = self.mesh[list(OVAL), :2]
+        ring = self.mesh[list(FACE_OVAL), :2]
         return np.asarray(ring.mean(axis=0) + (ring - ring.mean(axis=0)) * grow)
 
     def mask(self, *polygons: FloatArray) -> FloatArray:
@@ -76,15 +81,15 @@ def _below(canvas: _Canvas, grow: float, top: list[FloatArray]) -> FloatArray:
 def _mask(canvas: _Canvas) -> list[FloatArray]:
     """A surgical mask or a cloth: from the nose to below the chin."""
     rng = canvas.rng
-    nose = rng.choice([6, 197, 195, 5, 4, 2])
+    nose = rng.choice(NOSE_LINE)
     side = rng.uniform(-0.15, 0.35)
     bow = rng.uniform(-0.1, 0.1)
     top = [
-        canvas.at(116, -0.05, side),
-        canvas.at(118, 0, side / 2 + bow),
+        canvas.at(MASK_EDGE[0], -0.05, side),
+        canvas.at(MASK_EDGE[1], 0, side / 2 + bow),
         canvas.at(nose, 0, rng.uniform(-0.08, 0.05)),
-        canvas.at(347, 0, side / 2 + bow),
-        canvas.at(345, 0.05, side),
+        canvas.at(MASK_EDGE[2], 0, side / 2 + bow),
+        canvas.at(MASK_EDGE[3], 0.05, side),
     ]
     return [_below(canvas, rng.uniform(0.95, 1.12), top)]
 
@@ -94,7 +99,7 @@ def _scarf(canvas: _Canvas) -> list[FloatArray]:
     rng = canvas.rng
     drop, width = rng.uniform(0.2, 1.2), rng.uniform(0.5, 1.0)
     neck = [canvas.at(CHIN, -width, drop), canvas.at(CHIN, width, drop)]
-    return [*_mask(canvas), np.stack([*neck, canvas.at(454), canvas.at(234)])]
+    return [*_mask(canvas), np.stack([*neck, canvas.at(RIGHT_EAR), canvas.at(LEFT_EAR)])]
 
 
 def _hood(canvas: _Canvas) -> list[FloatArray]:
@@ -103,11 +108,11 @@ def _hood(canvas: _Canvas) -> list[FloatArray]:
     high, low, wide = rng.uniform(0.18, 0.45), rng.uniform(0.15, 0.35), rng.uniform(0.0, 0.25)
     slit = np.stack(
         [
-            canvas.at(LEFT_EYE, -wide, -high),
-            canvas.at(LEFT_EYE, -wide, low),
+            canvas.at(LEFT_EYE_OUTER, -wide, -high),
+            canvas.at(LEFT_EYE_OUTER, -wide, low),
             canvas.at(6, 0, low + rng.uniform(-0.1, 0.15)),
-            canvas.at(RIGHT_EYE, wide, low),
-            canvas.at(RIGHT_EYE, wide, -high),
+            canvas.at(RIGHT_EYE_OUTER, wide, low),
+            canvas.at(RIGHT_EYE_OUTER, wide, -high),
         ]
     )
     outline = canvas.oval(rng.uniform(1.05, 1.35))

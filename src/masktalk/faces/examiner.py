@@ -12,17 +12,22 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from masktalk.faces.canonical import LEFT_CORNER, LEFT_EYE, RIGHT_CORNER, RIGHT_EYE
 from masktalk.faces.closing import Closing
 from masktalk.faces.graphs import MESH_SIDE, DetectorGraph, MeshGraph
 from masktalk.faces.lips import lip_contrast
 from masktalk.faces.roi import Roi, roi_around
+from masktalk.landmarks import (
+    LEFT_EYE_OUTER,
+    LEFT_MOUTH_CORNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_MOUTH_CORNER,
+)
 from masktalk.types import FloatArray, UInt8Array
 
 #: The mesh network wants a margin of a quarter on every side of the face.
 _MESH_MARGIN = 1.5
-_EYES = (LEFT_EYE, 133, 362, RIGHT_EYE)
-_CORNERS = (LEFT_CORNER, RIGHT_CORNER)
+_EYES = (LEFT_EYE_OUTER, 133, 362, RIGHT_EYE_OUTER)
+_CORNERS = (LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER)
 
 # Crops of one look: right, down, scale, turn.
 _NUDGES = (
@@ -71,7 +76,7 @@ class Look:
     @property
     def interocular(self) -> float:
         """Pixels between the outer eye corners."""
-        return float(np.linalg.norm(self.mesh[RIGHT_EYE, :2] - self.mesh[LEFT_EYE, :2]))
+        return float(np.linalg.norm(self.mesh[RIGHT_EYE_OUTER, :2] - self.mesh[LEFT_EYE_OUTER, :2]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +125,9 @@ class Examiner(Closing):
         glances = [self.glance(pixels, roi.nudged(*nudge)) for nudge in _NUDGES]
         meshes = np.stack([mesh for mesh, _ in glances])
         median = np.median(meshes, axis=0).astype(np.float32)
-        unit = max(float(np.linalg.norm(median[RIGHT_EYE, :2] - median[LEFT_EYE, :2])), 1e-3)
+        unit = max(
+            float(np.linalg.norm(median[RIGHT_EYE_OUTER, :2] - median[LEFT_EYE_OUTER, :2])), 1e-3
+        )
         apart = np.linalg.norm(meshes[:, :, :2] - median[:, :2], axis=2) / unit
         eyes = meshes[:, _EYES, :2].mean(axis=1)
         eye_apart = np.linalg.norm(eyes - np.median(eyes, axis=0), axis=1) / unit
@@ -180,7 +187,7 @@ def _detected(
 
 def mesh_roi(mesh: FloatArray) -> Roi:
     """The square in which the mesh network wants the face of this mesh."""
-    return roi_around(mesh, mesh[LEFT_EYE], mesh[RIGHT_EYE], _MESH_MARGIN)
+    return roi_around(mesh, mesh[LEFT_EYE_OUTER], mesh[RIGHT_EYE_OUTER], _MESH_MARGIN)
 
 
 def detection_roi(

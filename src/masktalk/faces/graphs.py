@@ -17,7 +17,8 @@ import numpy as np
 
 from masktalk.faces.closing import Closing
 from masktalk.faces.quiet import quiet
-from masktalk.types import MESH_POINTS, FloatArray, UInt8Array
+from masktalk.landmarks import MESH_LANDMARKS
+from masktalk.types import FloatArray, UInt8Array
 
 MESH_SIDE = 192
 
@@ -88,7 +89,7 @@ class MeshGraph(Graph):
         answer = self._solution.process({"image": crop, "roi": self._whole})
         points = answer.landmarks.landmark
         mesh = np.fromiter((c for p in points for c in (p.x, p.y, p.z)), np.float32)
-        return mesh.reshape(MESH_POINTS, 3), float(getattr(answer, self._SCORE))
+        return mesh.reshape(MESH_LANDMARKS, 3), float(getattr(answer, self._SCORE))
 
 
 @dataclass(frozen=True, eq=False)

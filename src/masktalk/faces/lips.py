@@ -5,15 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from masktalk.faces.canonical import LEFT_EYE, RIGHT_EYE
 from masktalk.faces.roi import Roi
+from masktalk.landmarks import LEFT_EYE_OUTER, LOWER_LIP_LINE, RIGHT_EYE_OUTER, UPPER_LIP_LINE
 from masktalk.types import FloatArray, UInt8Array
 
 _SIDE = 160
 # Pixels between the outer eye corners in the crop, and rows from them to its middle.
 _UNIT, _DROP = 60, 35
-# Where the lips meet, from corner to corner: the upper lip's edge and the lower one's.
-_UPPER, _LOWER = [78, 81, 13, 311, 308], [78, 178, 14, 402, 308]
 # Rows above and below that are looked at, and how much of the mouth's width.
 _REACH, _WIDTH = 10, np.linspace(0.12, 0.88, 25)
 
@@ -24,7 +22,7 @@ def lip_contrast(pixels: UInt8Array, mesh: FloatArray) -> float:
     Averaged along the line, freed of even shading (a parabola), in parts of the mean
     light: 0.2 to 1.5 for lips, below 0.1 for most cloths.
     """
-    left, right = mesh[LEFT_EYE, :2], mesh[RIGHT_EYE, :2]
+    left, right = mesh[LEFT_EYE_OUTER, :2], mesh[RIGHT_EYE_OUTER, :2]
     across = right - left
     unit, angle = float(np.hypot(*across)), float(np.arctan2(across[1], across[0]))
     down = np.array([-across[1], across[0]]) * (_DROP / _UNIT)
@@ -42,10 +40,10 @@ def lip_contrast(pixels: UInt8Array, mesh: FloatArray) -> float:
 
 def _line(mesh: FloatArray, roi: Roi) -> FloatArray:
     """(25, 2) points along the line between the lips, in pixels of the crop."""
-    middle = (mesh[_UPPER, :2] + mesh[_LOWER, :2]) / 2
+    middle = (mesh[list(UPPER_LIP_LINE), :2] + mesh[list(LOWER_LIP_LINE), :2]) / 2
     matrix = roi.matrix(_SIDE).astype(np.float64)
     placed = (middle - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T - 0.5
-    knots = np.linspace(0, 1, len(_UPPER))
+    knots = np.linspace(0, 1, len(UPPER_LIP_LINE))
     return np.stack([np.interp(_WIDTH, knots, placed[:, axis]) for axis in (0, 1)], axis=1)
 
 

@@ -16,45 +16,31 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from masktalk.landmarks import (
+    CHIN,
+    FRONTAL_UPPER_FACE,
+    LEFT_INNER_MOUTH_CORNER,
+    LEFT_MOUTH_CORNER,
+    LOWER_LIP_BOTTOM,
+    LOWER_LIP_INNER,
+    NOSE_BASE,
+    OUTER_EYE_CORNERS,
+    RIGHT_INNER_MOUTH_CORNER,
+    RIGHT_MOUTH_CORNER,
+    UPPER_LIP_INNER,
+    UPPER_LIP_TOP,
+)
 from masktalk.types import Face, FloatArray
 
 Points = npt.NDArray[np.float64]
 
-# A mean frontal face: mesh index -> x (to the picture's right), y (down), z (away from
-# the viewer), in units of the distance between the outer eye corners.
-_UPPER_FACE: dict[int, tuple[float, float, float]] = {
-    33: (-0.500, 0.000, 0.000),
-    133: (-0.192, 0.016, -0.063),
-    263: (0.500, 0.000, 0.000),
-    362: (0.192, 0.016, -0.063),
-    168: (0.000, -0.094, -0.223),
-    6: (0.000, -0.002, -0.286),
-    197: (0.000, 0.069, -0.355),
-    195: (0.000, 0.132, -0.428),
-    8: (0.000, -0.197, -0.208),
-    9: (0.000, -0.301, -0.204),
-    151: (0.000, -0.473, -0.150),
-    10: (0.000, -0.642, -0.083),
-    67: (-0.392, -0.593, -0.002),
-    297: (0.392, -0.593, -0.002),
-    54: (-0.664, -0.384, 0.230),
-    284: (0.664, -0.384, 0.230),
-    127: (-0.777, 0.108, 0.532),
-    356: (0.777, 0.108, 0.532),
-    193: (-0.085, -0.080, -0.183),
-    417: (0.085, -0.080, -0.183),
-    122: (-0.063, 0.018, -0.263),
-    351: (0.063, 0.018, -0.263),
-}
-_STABLE = np.array(sorted(_UPPER_FACE))
-_FRONTAL: Points = np.array([_UPPER_FACE[index] for index in sorted(_UPPER_FACE)])
+_STABLE = np.array(sorted(FRONTAL_UPPER_FACE))
+_FRONTAL: Points = np.array([FRONTAL_UPPER_FACE[index] for index in sorted(FRONTAL_UPPER_FACE)])
 
-_EYES = (33, 263)
-_CORNERS = (61, 291)
-_INNER_CORNERS = (78, 308)
-_INNER_LIPS = (13, 14)
-_OUTER_LIPS = (0, 17)
-_NOSE_BASE, _CHIN = 2, 152
+_CORNERS = (LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER)
+_INNER_CORNERS = (LEFT_INNER_MOUTH_CORNER, RIGHT_INNER_MOUTH_CORNER)
+_INNER_LIPS = (UPPER_LIP_INNER, LOWER_LIP_INNER)
+_OUTER_LIPS = (UPPER_LIP_TOP, LOWER_LIP_BOTTOM)
 
 
 @dataclass(frozen=True)
@@ -118,7 +104,7 @@ def measure_mouth(face: Face | None, time: Fraction | None = None) -> MouthMeasu
 def measure_mesh(mesh: FloatArray, time: Fraction = Fraction(0)) -> MouthMeasures:
     """The measures of a (N, 3) mesh in pixels."""
     points = frontal_mesh(mesh)
-    unit = max(_distance(points, _EYES), 1e-6)
+    unit = max(_distance(points, OUTER_EYE_CORNERS), 1e-6)
     lips_front = points[list(_INNER_LIPS), 2].mean()
     return MouthMeasures(
         time=time,
@@ -127,7 +113,7 @@ def measure_mesh(mesh: FloatArray, time: Fraction = Fraction(0)) -> MouthMeasure
         width=_distance(points, _CORNERS) / unit,
         inner_width=_distance(points, _INNER_CORNERS) / unit,
         height=_drop(points, _OUTER_LIPS) / unit,
-        jaw=_drop(points, (_NOSE_BASE, _CHIN)) / unit,
+        jaw=_drop(points, (NOSE_BASE, CHIN)) / unit,
         protrusion=float(points[list(_CORNERS), 2].mean() - lips_front) / unit,
     )
 

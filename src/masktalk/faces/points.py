@@ -11,14 +11,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from masktalk.errors import PointsError
-from masktalk.faces.canonical import (
+from masktalk.landmarks import (
     CHIN,
-    LEFT_CORNER,
-    LEFT_EYE,
-    LOWER_LIP,
-    RIGHT_CORNER,
-    RIGHT_EYE,
-    UPPER_LIP,
+    LEFT_EYE_OUTER,
+    LEFT_MOUTH_CORNER,
+    LOWER_LIP_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_MOUTH_CORNER,
+    UPPER_LIP_INNER,
 )
 from masktalk.types import MouthState
 
@@ -26,13 +26,13 @@ Coordinate = Annotated[float, Field(allow_inf_nan=False)]
 Place = tuple[Coordinate, Coordinate]
 
 _INDEX = {
-    "left_corner": LEFT_CORNER,
-    "right_corner": RIGHT_CORNER,
-    "upper_lip": UPPER_LIP,
-    "lower_lip": LOWER_LIP,
+    "left_corner": LEFT_MOUTH_CORNER,
+    "right_corner": RIGHT_MOUTH_CORNER,
+    "upper_lip": UPPER_LIP_INNER,
+    "lower_lip": LOWER_LIP_INNER,
     "chin": CHIN,
-    "left_eye": LEFT_EYE,
-    "right_eye": RIGHT_EYE,
+    "left_eye": LEFT_EYE_OUTER,
+    "right_eye": RIGHT_EYE_OUTER,
 }
 
 

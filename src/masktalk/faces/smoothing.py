@@ -13,15 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import savgol_coeffs
 
-from masktalk.faces.canonical import LEFT_EYE, RIGHT_EYE
+from masktalk.landmarks import LEFT_EYE_OUTER, NOSE_ROOT, RIGHT_EYE_OUTER, STEADY_ANCHORS
 from masktalk.types import Face, FloatArray
 
 # Seconds on each side that steady the head's way, and what moves within the face.
 _HEAD, _SKIN = Fraction(4, 25), Fraction(2, 25)
 # Shakes well below this many interocular distances are noise; what is above is motion.
 _SHAKE = 0.015
-# Points that move with the skull: eye corners, nose bridge, forehead, temples.
-_RIGID = [33, 133, 263, 362, 168, 6, 8, 9, 151, 10, 67, 297, 54, 284, 193, 417]
 
 _Doubles: TypeAlias = npt.NDArray[np.float64]
 
@@ -58,7 +56,7 @@ def _filled(start: Face | None, gap: list[Link], end: Face) -> Iterator[Link]:
     if start is None or not gap:
         yield from gap
         return
-    moved = np.linalg.norm(end.mesh[6, :2] - start.mesh[6, :2])
+    moved = np.linalg.norm(end.mesh[NOSE_ROOT, :2] - start.mesh[NOSE_ROOT, :2])
     if moved > 2 * start.interocular:
         yield from gap
         return
@@ -118,7 +116,12 @@ def _run(ahead: deque[Link], face: Face) -> list[Face]:
 
 
 def _jumps(a: Face, b: Face) -> bool:
-    apart = float(np.linalg.norm(a.mesh[_RIGID, :2].mean(axis=0) - b.mesh[_RIGID, :2].mean(axis=0)))
+    apart = float(
+        np.linalg.norm(
+            a.mesh[list(STEADY_ANCHORS), :2].mean(axis=0)
+            - b.mesh[list(STEADY_ANCHORS), :2].mean(axis=0)
+        )
+    )
     return apart > 0.7 * a.interocular
 
 
@@ -127,8 +130,10 @@ class _Part:
 
     def __init__(self, face: Face) -> None:
         self.face = face
-        rigid = face.mesh[_RIGID, :2].astype(np.float64)
-        across = complex(*(face.mesh[RIGHT_EYE, :2] - face.mesh[LEFT_EYE, :2]).astype(float))
+        rigid = face.mesh[list(STEADY_ANCHORS), :2].astype(np.float64)
+        across = complex(
+            *(face.mesh[RIGHT_EYE_OUTER, :2] - face.mesh[LEFT_EYE_OUTER, :2]).astype(float)
+        )
         self.head = np.array([*rigid.mean(axis=0), across.real, across.imag])
         self.shape = _within(face.mesh, self.head)
 

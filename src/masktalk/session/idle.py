@@ -8,16 +8,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from masktalk.landmarks import LEFT_EYE_CORNERS, LOWER_LIDS, RIGHT_EYE_CORNERS, UPPER_LIDS
 from masktalk.types import Face, FloatArray, Frame, UInt8Array
 
-# Eyelids in MediaPipe's mesh, from the outer to the inner corner.
-_UPPER_LIDS = (
-    (33, 246, 161, 160, 159, 158, 157, 173, 133),
-    (263, 466, 388, 387, 386, 385, 384, 398, 362),
-)
-_LOWER_LIDS = (
-    (33, 7, 163, 144, 145, 153, 154, 155, 133),
-    (263, 249, 390, 373, 374, 380, 381, 382, 362),
+# Eyelids from the outer to the inner corner, both included.
+_CORNERS = (LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS)
+_UPPER_LIDS, _LOWER_LIDS = (
+    [(outer, *lid, inner) for (outer, inner), lid in zip(_CORNERS, lids, strict=True)]
+    for lids in (UPPER_LIDS, LOWER_LIDS)
 )
 
 #: Seconds a lid takes to fall, rests, and takes to rise; seconds between blinks.

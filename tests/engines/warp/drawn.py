@@ -7,8 +7,8 @@ import numpy as np
 
 from masktalk.engines.warp.bundle import learn, unpacked
 from masktalk.engines.warp.engine import Talker, WarpOptions
-from masktalk.engines.warp.topology import LOWER_RINGS, SKIN, SKIN_JAW, UPPER_RINGS
 from masktalk.faces.canonical import canonical_face, rotation
+from masktalk.landmarks import LOWER_LIP_RINGS, SKIN, SKIN_JAW_FOLLOW, UPPER_LIP_RINGS
 from masktalk.types import CHANNELS, Face, Frame
 
 SIZE = 360
@@ -25,14 +25,14 @@ OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379
 def mesh_of(yaw=0.0, pitch=0.0, roll=0.0, gap=0.0, shift=(0.0, 0.0)):
     """The mean head in the picture's middle, its lips ``gap`` eye distances apart."""
     mesh = canonical_face().mesh.copy()
-    upper, lower = list(UPPER_RINGS[-1]), list(LOWER_RINGS[-1])
+    upper, lower = list(UPPER_LIP_RINGS[-1]), list(LOWER_LIP_RINGS[-1])
     line = (mesh[upper] + mesh[lower]) / 2
     arch = 1 - (2 * (line[:, 0] - line[0, 0]) / (line[-1, 0] - line[0, 0]) - 1) ** 2
     mesh[upper], mesh[lower] = line.copy(), line.copy()
     mesh[lower, 1] += gap * arch * 0.95 + 1e-4
-    for share, ring in zip((0.8, 0.85, 0.9), LOWER_RINGS[:-1], strict=True):
+    for share, ring in zip((0.8, 0.85, 0.9), LOWER_LIP_RINGS[:-1], strict=True):
         mesh[list(ring), 1] += share * gap * arch
-    mesh[list(SKIN), 1] += 0.6 * gap * SKIN_JAW
+    mesh[list(SKIN), 1] += 0.6 * gap * SKIN_JAW_FOLLOW
     turned = mesh @ rotation(yaw, pitch, roll).T * UNIT
     place = np.array([SIZE / 2 + shift[0], SIZE * 0.40 + shift[1], 0])
     return (turned + place).astype(np.float32)

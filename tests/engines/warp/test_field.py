@@ -17,7 +17,7 @@ from masktalk.engines.warp.field import (
 from masktalk.engines.warp.rig import lip_sites
 from masktalk.engines.warp.scene import Scene, move
 from masktalk.engines.warp.shape import mouth_motion, read_channels
-from masktalk.engines.warp.topology import JAWLINE
+from masktalk.landmarks import JAWLINE
 from tests.engines.warp.drawn import MOUTHS, mesh_of, still, talker_of
 
 

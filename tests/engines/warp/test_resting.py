@@ -5,11 +5,11 @@ import pytest
 
 from masktalk.engines.warp.lips import CLOSED_GAP
 from masktalk.engines.warp.resting import resting_mouth
-from masktalk.engines.warp.topology import CORNERS, LOWER_LIP, UPPER_LIP
+from masktalk.landmarks import LOWER_LIP, MOUTH_CORNERS, UPPER_LIP
 from masktalk.types import Face
 from tests.engines.warp.drawn import UNIT, mesh_of
 
-MOUTH = [*UPPER_LIP, *LOWER_LIP, *CORNERS]
+MOUTH = [*UPPER_LIP, *LOWER_LIP, *MOUTH_CORNERS]
 
 
 def faces(gaps, higher=0.0):

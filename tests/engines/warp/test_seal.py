@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from masktalk.engines.warp.seal import is_parted, seal_lips
-from masktalk.engines.warp.topology import LOWER_RINGS, UPPER_RINGS
+from masktalk.landmarks import LOWER_LIP_RINGS, UPPER_LIP_RINGS
 from masktalk.types import Frame
 from tests.engines.warp.drawn import (
     INNER,
@@ -103,7 +103,7 @@ def test_the_line_where_lips_meet_is_not_brighter_than_they_are(roll):
     mesh = mesh_of(gap=0.34, roll=roll)
     picture = picture_of(mesh)
     _fill(picture, mesh, LIPS, (170, 80, 80))
-    middle = (mesh[[UPPER_RINGS[-1][k] for k in (2, 4, 6)]] + mesh[[LOWER_RINGS[-1][k]
+    middle = (mesh[[UPPER_LIP_RINGS[-1][k] for k in (2, 4, 6)]] + mesh[[LOWER_LIP_RINGS[-1][k]
               for k in (2, 4, 6)]]) / 2  # fmt: skip
     cv2.polylines(picture, [np.round(middle[:, :2]).astype(np.int32)], False, TEETH, 14)
     talker = talker_of(DrawnAvatar([picture], [mesh]), head_motion="off")
@@ -134,12 +134,12 @@ def shut_line(talker):
 def test_the_skin_under_a_pressed_lip_follows_it():
     talker = talker_of(DrawnAvatar([picture_of(mesh_of())], [mesh_of()]), head_motion="off")
     from masktalk.engines.warp.shape import mouth_motion, read_channels
-    from masktalk.engines.warp.topology import SKIN, SKIN_JAW
+    from masktalk.landmarks import SKIN, SKIN_JAW_FOLLOW
 
     pressed = read_channels(values_of(jawOpen=0.08, mouthClose=0.08, mouthPress=0.5))
     motion = mouth_motion(pressed, *talker._rig.profiles)
     deltas = talker._rig.deltas(talker._scene(0).lips, motion)
     lip, skin = deltas.lower[0, 4, 1], skin_of(talker._rig, deltas, 18)[1]
     assert lip < -0.004
-    riding = SKIN_JAW[SKIN.index(18)] * skin_of(talker._rig, deltas, 152)[1]
+    riding = SKIN_JAW_FOLLOW[SKIN.index(18)] * skin_of(talker._rig, deltas, 152)[1]
     assert lip < skin < lip + 0.5 * (riding - lip)

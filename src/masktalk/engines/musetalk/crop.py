@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.compose.parsing_masks import Box
-from masktalk.faces.ibug import IBUG_VERTICES
+from masktalk.landmarks import IBUG_68
 from masktalk.types import Face, FloatArray
 
 CropKind: TypeAlias = Literal["stable", "reference"]
@@ -38,7 +38,7 @@ class ShiftRange:
 
 def ibug_points(face: Face) -> FloatArray:
     """(68, 2) pixels, the face's points in the order of iBUG 300-W."""
-    return np.asarray(face.mesh[list(IBUG_VERTICES), :2], np.float32)
+    return np.asarray(face.mesh[list(IBUG_68), :2], np.float32)
 
 
 def reference_box(points: FloatArray, shift: int, fallback: Box) -> Box:

@@ -21,17 +21,11 @@ from masktalk.compose.parsing_masks import (
     soft_mask,
     speaking_region,
 )
+from masktalk.landmarks import SPEAKING_REGION, UNOCCLUDED_SKIN
 from masktalk.types import Face, FloatArray, UInt8Array
 
 logger = logging.getLogger(__name__)
 
-#: Mesh vertices around the part that speaks: below the nose, along the cheeks and the jaw.
-_LOWER_FACE = (
-    *(2, 326, 426, 411, 416, 434, 430, 394, 395, 369, 396, 175),
-    *(171, 140, 170, 169, 210, 214, 192, 187, 206, 97),
-)
-#: Vertices of skin that hardly anything ever covers: around and between the eyes.
-_SURE_SKIN = (6, 8, 9, 168, 117, 118, 346, 347, 107, 336)
 _SKIN_PATCH = 0.03
 _SKIN_TOLERANCE = 2.5
 _SKIN_SPREAD = np.array([14.0, 5.0, 5.0], np.float32)
@@ -100,7 +94,7 @@ class MaskMaker:
 def mesh_mask(face: Face, box: Box) -> UInt8Array:
     """(h, w) soft mask over the speaking part of the mesh; 0 along the box's border."""
     x0, y0, x1, y1 = box
-    outline = face.mesh[list(_LOWER_FACE), :2] - (x0, y0)
+    outline = face.mesh[list(SPEAKING_REGION), :2] - (x0, y0)
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     hull = cv2.convexHull(np.round(outline).astype(np.int32))
     cv2.fillConvexPoly(mask, hull, (255,))
@@ -132,7 +126,7 @@ def _skin_sample(picture: UInt8Array, face: Face) -> FloatArray:
     half = max(int(_SKIN_PATCH * face.interocular), 1)
     height, width = picture.shape[:2]
     patches = []
-    for vertex in _SURE_SKIN:
+    for vertex in UNOCCLUDED_SKIN:
         x, y = (int(v) for v in face.point(vertex))
         if half <= x < width - half and half <= y < height - half:
             patch = np.ascontiguousarray(picture[y - half : y + half, x - half : x + half, :3])

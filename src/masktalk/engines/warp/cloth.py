@@ -17,7 +17,7 @@ from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, leaned
 from masktalk.engines.warp.seat import Seat
 from masktalk.engines.warp.shape import CHIN_DROP, Channels
-from masktalk.engines.warp.topology import CHIN, CORNERS, FACE_OVAL, JAWLINE, NOSE_BASE
+from masktalk.landmarks import CHIN, FACE_OVAL, JAWLINE, MOUTH_CORNERS, NOSE_BASE
 from masktalk.types import FloatArray, Frame, Patch
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Drape:
     @classmethod
     def over(cls, rig: Rig) -> Drape:
         """Lay cloth over the face of a rig."""
-        middle = rig.base[list(CORNERS[:2])].mean(axis=0)
+        middle = rig.base[list(MOUTH_CORNERS[:2])].mean(axis=0)
         shape = (rig.grid.rows, rig.grid.columns)
         x, y = (column.reshape(shape) for column in (rig.grid.nodes() - middle).T)
         top, chin = (float(rig.base[index, 1] - middle[1]) for index in (NOSE_BASE, CHIN))

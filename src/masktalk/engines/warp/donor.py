@@ -11,7 +11,7 @@ import numpy as np
 from masktalk.engines.warp.interior import UPPER_EDGE, Plates, upper_row
 from masktalk.engines.warp.lips import Lips, read_lips
 from masktalk.engines.warp.pose import Pose, fit_pose
-from masktalk.engines.warp.topology import CORNERS, LOWER_RINGS, UPPER_RINGS
+from masktalk.landmarks import LOWER_LIP_RINGS, MOUTH_CORNERS, UPPER_LIP_RINGS
 from masktalk.types import FloatArray, UInt8Array
 
 #: An opening less high than this, in eye distances, shows nothing worth taking.
@@ -28,7 +28,12 @@ _LIKE_LIPS, _MOST_FLESH, _PALE = 34.0, 0.5, 0.35
 _CELL, _NEAR, _LEAST_SHARE = 0.12, 0.05, 0.02
 _MOST_CELLS, _OF_A_CELL, _MOST_DONORS = 6, 4, 4
 _GOOD = 0.5  # of the best donor's score
-_OUTLINE = (CORNERS[2], *UPPER_RINGS[-1], CORNERS[3], *reversed(LOWER_RINGS[-1]))
+_OUTLINE = (
+    MOUTH_CORNERS[2],
+    *UPPER_LIP_RINGS[-1],
+    MOUTH_CORNERS[3],
+    *reversed(LOWER_LIP_RINGS[-1]),
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,8 @@ from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, head_shift, leaned, smooth_lines
 from masktalk.engines.warp.shape import Channels, mouth_motion
 from masktalk.engines.warp.style import Style
-from masktalk.engines.warp.topology import LIP_COLUMNS
 from masktalk.faces.painted import PaintedMouth, look_at_mouth
+from masktalk.landmarks import LIP_COLUMNS
 from masktalk.types import FloatArray, Frame, Patch, UInt8Array
 
 Manner: TypeAlias = Literal["cartoon", "sketch", "grille"]

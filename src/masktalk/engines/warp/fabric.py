@@ -16,7 +16,7 @@ import numpy as np
 from masktalk.engines.warp.field import DENSITY, sample, smooth_step
 from masktalk.engines.warp.pose import Pose
 from masktalk.engines.warp.rig import Rig
-from masktalk.engines.warp.topology import CHIN, CORNERS, FACE_OVAL, NOSE_BASE
+from masktalk.landmarks import CHIN, FACE_OVAL, MOUTH_CORNERS, NOSE_BASE
 from masktalk.types import FloatArray, Frame, UInt8Array
 
 #: Grey levels by which even black cloth takes light; the rest is a part of its own.
@@ -194,7 +194,7 @@ def _face(rig: Rig, beyond: float) -> UInt8Array:
 
 def _middle(rig: Rig) -> UInt8Array:
     """(rows, columns) 1 from the mouth to near the chin."""
-    mouth, chin = rig.base[list(CORNERS[:2])].mean(axis=0), rig.base[CHIN]
+    mouth, chin = rig.base[list(MOUTH_CORNERS[:2])].mean(axis=0), rig.base[CHIN]
     ends = np.round(rig.grid.index(np.stack([mouth, 0.3 * mouth + 0.7 * chin]))).astype(int)
     seed: UInt8Array = np.zeros((rig.grid.rows, rig.grid.columns), np.uint8)
     cv2.line(seed, ends[0].tolist(), ends[1].tolist(), (1,), round(0.2 * DENSITY))
@@ -234,7 +234,7 @@ def _fine(coarse: FloatArray) -> FloatArray:
 
 def _folds(rig: Rig) -> FloatArray:
     """(h, w) light on folds over the rig's grid, of deviation 1."""
-    pattern, middle = _pattern(), rig.base[list(CORNERS[:2])].mean(axis=0)
+    pattern, middle = _pattern(), rig.base[list(MOUTH_CORNERS[:2])].mean(axis=0)
     rows, columns = rig.grid.rows * _FINE, rig.grid.columns * _FINE
     first = rig.grid.index(middle) * _FINE - len(pattern) / 2
     there = np.array([[1, 0, first[0]], [0, 1, first[1]]], np.float32)

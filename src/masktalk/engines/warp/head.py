@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from masktalk.engines.warp.field import DENSITY, PlaneGrid, smooth_step
-from masktalk.engines.warp.topology import BROWS, CHIN, FACE_OVAL
+from masktalk.landmarks import BROWS, CHIN, FACE_OVAL
 from masktalk.types import CHANNELS, FloatArray
 
 _JAW = CHANNELS.index("jawOpen")

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from masktalk.engines.warp.topology import (
+from masktalk.landmarks import (
     CHIN,
-    CORNERS,
-    EYE_CORNERS,
     LIP_COLUMNS,
+    LIP_RINGS,
     LOWER_LIP,
-    LOWER_RINGS,
+    LOWER_LIP_RINGS,
+    MOUTH_CORNERS,
     NOSE_BASE,
-    RINGS,
+    OUTER_EYE_CORNERS,
     UPPER_LIP,
-    UPPER_RINGS,
+    UPPER_LIP_RINGS,
 )
 from masktalk.types import FloatArray
 
@@ -32,8 +32,8 @@ class Lips:
     """Lips of one mouth in face axes.
 
     Attributes:
-        upper: (RINGS, LIP_COLUMNS, 3), outer ring first, last ring on the lip line.
-        lower: (RINGS, LIP_COLUMNS, 3).
+        upper: (LIP_RINGS, LIP_COLUMNS, 3), outer ring first, last ring on the lip line.
+        lower: (LIP_RINGS, LIP_COLUMNS, 3).
         corners: (4, 3) outer left, outer right, inner left, inner right.
         jaw: From the base of the nose down to the chin.
     """
@@ -91,8 +91,8 @@ def trimmed(mesh: FloatArray) -> FloatArray:
     A mesh follows the inner lips to a pixel or two; what it takes along of the teeth would
     shine at the edge of lips that close.
     """
-    unit = float(np.linalg.norm(mesh[EYE_CORNERS[1], :2] - mesh[EYE_CORNERS[0], :2]))
-    upper, lower = list(UPPER_RINGS[-1]), list(LOWER_RINGS[-1])
+    unit = float(np.linalg.norm(mesh[OUTER_EYE_CORNERS[1], :2] - mesh[OUTER_EYE_CORNERS[0], :2]))
+    upper, lower = list(UPPER_LIP_RINGS[-1]), list(LOWER_LIP_RINGS[-1])
     gaps = mesh[lower] - mesh[upper]
     size = np.linalg.norm(gaps, axis=1, keepdims=True)
     share = np.clip((size / max(unit, 1e-6) - CLOSED_GAP) / CLOSED_GAP, 0, 1)
@@ -106,8 +106,8 @@ def trimmed(mesh: FloatArray) -> FloatArray:
 def read_lips(frontal: FloatArray) -> Lips:
     """The lips of a (478, 3) mesh in face axes."""
     return Lips(
-        upper=frontal[list(UPPER_LIP)].reshape(RINGS, LIP_COLUMNS, 3),
-        lower=frontal[list(LOWER_LIP)].reshape(RINGS, LIP_COLUMNS, 3),
-        corners=frontal[list(CORNERS)],
+        upper=frontal[list(UPPER_LIP)].reshape(LIP_RINGS, LIP_COLUMNS, 3),
+        lower=frontal[list(LOWER_LIP)].reshape(LIP_RINGS, LIP_COLUMNS, 3),
+        corners=frontal[list(MOUTH_CORNERS)],
         jaw=float(frontal[CHIN, 1] - frontal[NOSE_BASE, 1]),
     )

@@ -10,14 +10,14 @@ from masktalk.engines.warp.field import PlaneGrid, interpolation, smooth_step
 from masktalk.engines.warp.lips import Lips
 from masktalk.engines.warp.pose import Pose
 from masktalk.engines.warp.shape import Motion, Profile
-from masktalk.engines.warp.topology import (
-    CORNERS,
+from masktalk.landmarks import (
     JAWLINE,
     LIP_COLUMNS,
     LOWER_LIP,
+    MOUTH_CORNERS,
     NOSE_BASE,
     SKIN,
-    SKIN_JAW,
+    SKIN_JAW_FOLLOW,
     UPPER_LIP,
 )
 from masktalk.types import FloatArray
@@ -186,8 +186,8 @@ class Deltas:
     """Displacements in face axes of the lips and of what the skin follows.
 
     Attributes:
-        upper: (RINGS, LIP_COLUMNS, 3) upper lip.
-        lower: (RINGS, LIP_COLUMNS, 3) lower lip.
+        upper: (LIP_RINGS, LIP_COLUMNS, 3) upper lip.
+        lower: (LIP_RINGS, LIP_COLUMNS, 3) lower lip.
         corners: (4, 3) corners.
         leads: (4 + LIP_COLUMNS, 3) what the skin follows, as in ``Rig.follow``.
     """
@@ -208,7 +208,7 @@ class Deltas:
 
 def shared_sites(base: FloatArray) -> FloatArray:
     """(S, 2) skin, corners and the still points around the face of a mesh on the plane."""
-    return np.vstack([base[list(SKIN)], base[list(CORNERS)], _outline(base)])
+    return np.vstack([base[list(SKIN)], base[list(MOUTH_CORNERS)], _outline(base)])
 
 
 def lip_sites(base: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -230,7 +230,7 @@ def _outline(base: FloatArray) -> FloatArray:
 
 
 def _joined(grid: PlaneGrid, base: FloatArray) -> FloatArray:
-    left, right = base[CORNERS[2]], base[CORNERS[3]]
+    left, right = base[MOUTH_CORNERS[2]], base[MOUTH_CORNERS[3]]
     half = (right - left) / 2
     across = (grid.nodes() - (left + right) / 2) @ half / max(float(half @ half), 1e-6)
     ramp = smooth_step((np.abs(across) - 0.85) / 0.22) * 0.5
@@ -249,14 +249,14 @@ def _follow(skin: FloatArray, rest: Lips) -> FloatArray:
     most = border.max(axis=1, keepdims=True)
     border *= _BORDER_SHARE * most / np.maximum(border.sum(axis=1, keepdims=True), 1e-6)
     # What rides the jaw follows the corners less.
-    corners *= (1 - 0.5 * SKIN_JAW)[:, None]
-    return np.asarray(np.hstack([SKIN_JAW[:, None], corners, upper, border]), np.float32)
+    corners *= (1 - 0.5 * SKIN_JAW_FOLLOW)[:, None]
+    return np.asarray(np.hstack([SKIN_JAW_FOLLOW[:, None], corners, upper, border]), np.float32)
 
 
 def _led(field: FloatArray, follow: FloatArray) -> FloatArray:
     """A field's matrix with what leads the skin in the skin's place, without what is still."""
-    skin, lips = len(follow), len(follow) + len(CORNERS) + len(JAWLINE)
-    corners = field[skin : skin + len(CORNERS)]
+    skin, lips = len(follow), len(follow) + len(MOUTH_CORNERS) + len(JAWLINE)
+    corners = field[skin : skin + len(MOUTH_CORNERS)]
     return np.vstack([follow.T @ field[:skin], corners, field[lips:]])
 
 

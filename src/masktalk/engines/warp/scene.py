@@ -13,7 +13,7 @@ from masktalk.engines.warp.head import HeadField, Lean
 from masktalk.engines.warp.lips import Lips, read_lips, trimmed
 from masktalk.engines.warp.pose import Pose, fit_pose
 from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
-from masktalk.engines.warp.topology import LIP_COLUMNS
+from masktalk.landmarks import LIP_COLUMNS
 from masktalk.types import FloatArray
 
 _STILL = 0.05  # pixels; what moves less, stays

@@ -12,17 +12,17 @@ import cv2
 import numpy as np
 
 from masktalk.engines.warp.lips import CLOSED_GAP, TRIM
-from masktalk.engines.warp.topology import (
-    CORNERS,
-    EYE_CORNERS,
+from masktalk.landmarks import (
     LIP_COLUMNS,
-    LOWER_RINGS,
-    UPPER_RINGS,
+    LOWER_LIP_RINGS,
+    MOUTH_CORNERS,
+    OUTER_EYE_CORNERS,
+    UPPER_LIP_RINGS,
 )
 from masktalk.types import FloatArray, Frame, UInt8Array
 
-_INNER = (CORNERS[2], *UPPER_RINGS[-1], CORNERS[3], *reversed(LOWER_RINGS[-1]))
-_OUTER = (CORNERS[0], *UPPER_RINGS[0], CORNERS[1], *reversed(LOWER_RINGS[0]))
+_INNER = (MOUTH_CORNERS[2], *UPPER_LIP_RINGS[-1], MOUTH_CORNERS[3], *reversed(LOWER_LIP_RINGS[-1]))
+_OUTER = (MOUTH_CORNERS[0], *UPPER_LIP_RINGS[0], MOUTH_CORNERS[1], *reversed(LOWER_LIP_RINGS[0]))
 _MIDDLE = LIP_COLUMNS // 2
 # In eye distances: how far beyond the mesh's edge teeth may show, at most this part of a
 # lip's height; and over what distance a lip's colour is averaged.
@@ -65,7 +65,9 @@ class Seal:
 
 def is_parted(mesh: FloatArray) -> bool:
     """Whether there is a gap between the lips of a (478, 3) mesh."""
-    gap = np.linalg.norm(mesh[LOWER_RINGS[-1][_MIDDLE], :2] - mesh[UPPER_RINGS[-1][_MIDDLE], :2])
+    gap = np.linalg.norm(
+        mesh[LOWER_LIP_RINGS[-1][_MIDDLE], :2] - mesh[UPPER_LIP_RINGS[-1][_MIDDLE], :2]
+    )
     return bool(gap > CLOSED_GAP * _unit(mesh))
 
 
@@ -117,7 +119,7 @@ def _sealed(
 
 
 def _unit(mesh: FloatArray) -> float:
-    return float(np.linalg.norm(mesh[EYE_CORNERS[1], :2] - mesh[EYE_CORNERS[0], :2]))
+    return float(np.linalg.norm(mesh[OUTER_EYE_CORNERS[1], :2] - mesh[OUTER_EYE_CORNERS[0], :2]))
 
 
 def filled(shape: tuple[int, int], ring: FloatArray) -> FloatArray:
@@ -129,7 +131,7 @@ def filled(shape: tuple[int, int], ring: FloatArray) -> FloatArray:
 
 def _height(mesh: FloatArray) -> float:
     """Mean height of one lip in pixels."""
-    rings = (UPPER_RINGS, LOWER_RINGS)
+    rings = (UPPER_LIP_RINGS, LOWER_LIP_RINGS)
     across = [mesh[list(lip[0]), :2] - mesh[list(lip[-1]), :2] for lip in rings]
     return float(np.hypot(*np.concatenate(across).T).mean())
 

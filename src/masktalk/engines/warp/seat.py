@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from masktalk.engines.warp.lips import trimmed
 from masktalk.engines.warp.pose import fit_pose
-from masktalk.engines.warp.topology import CHIN, CORNERS, NOSE_BASE
+from masktalk.landmarks import CHIN, MOUTH_CORNERS, NOSE_BASE
 from masktalk.types import Face, FloatArray
 
 _SEEN = 0.45  # eye distances below the eyes down to which a face tells of its head
@@ -42,7 +42,7 @@ class Seat:
         self._seen = np.flatnonzero(pose.frontal[:, 1] < _SEEN)
         known = np.column_stack([pose.frontal[self._seen], np.ones(len(self._seen))])
         self._solver = np.linalg.pinv(known)
-        self._depth = float(pose.frontal[[NOSE_BASE, *CORNERS[:2], CHIN], 2].mean())
+        self._depth = float(pose.frontal[[NOSE_BASE, *MOUTH_CORNERS[:2], CHIN], 2].mean())
         self._even = _EVEN * rate
         plane = np.column_stack([pose.axes[:, :2], pose.origin])
         self._home = np.linalg.inv(_square(self._at_depth(home))) @ _square(plane)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from masktalk.engines.warp.topology import RINGS
+from masktalk.landmarks import LIP_RINGS
 from masktalk.types import CHANNELS, FloatArray
 
 _INDEX = {name: column for column, name in enumerate(CHANNELS)}
@@ -87,8 +87,8 @@ class Motion:
     """Displacements in face axes from the closed neutral mouth.
 
     Attributes:
-        upper: (RINGS, LIP_COLUMNS, 3) upper lip, outer ring first.
-        lower: (RINGS, LIP_COLUMNS, 3) lower lip.
+        upper: (LIP_RINGS, LIP_COLUMNS, 3) upper lip, outer ring first.
+        lower: (LIP_RINGS, LIP_COLUMNS, 3) lower lip.
         corners: (2, 3) left and right mouth corner.
         jaw: (3,) the chin.
     """
@@ -104,9 +104,9 @@ class Profile:
     """How movement spreads along one lip of an avatar.
 
     Attributes:
-        arch: (RINGS, LIP_COLUMNS) 1 in the middle, 0 at the corners.
-        sides: (2, RINGS, LIP_COLUMNS) share of the left and of the right corner.
-        plump: (RINGS, LIP_COLUMNS) arch times the lip's height, 0 on the lip line.
+        arch: (LIP_RINGS, LIP_COLUMNS) 1 in the middle, 0 at the corners.
+        sides: (2, LIP_RINGS, LIP_COLUMNS) share of the left and of the right corner.
+        plump: (LIP_RINGS, LIP_COLUMNS) arch times the lip's height, 0 on the lip line.
     """
 
     arch: FloatArray
@@ -115,8 +115,8 @@ class Profile:
 
     @classmethod
     def along(cls, lip: FloatArray, corners: FloatArray, thickness: float) -> Profile:
-        """The profile of a lip (RINGS, LIP_COLUMNS, 3) between its corners (4, 3)."""
-        depth = np.linspace(1, 0, RINGS, dtype=np.float32)[:, None]  # 1 at the skin
+        """The profile of a lip (LIP_RINGS, LIP_COLUMNS, 3) between its corners (4, 3)."""
+        depth = np.linspace(1, 0, LIP_RINGS, dtype=np.float32)[:, None]  # 1 at the skin
         left = depth * corners[0, 0] + (1 - depth) * corners[2, 0]
         right = depth * corners[1, 0] + (1 - depth) * corners[3, 0]
         half = np.maximum((right - left) / 2, 1e-3)
@@ -161,7 +161,7 @@ def mouth_motion(channels: Channels, upper: Profile, lower: Profile) -> Motion:
 
 
 def _carried(corners: FloatArray, lip: Profile, down: FloatArray, back: float) -> FloatArray:
-    """(RINGS, LIP_COLUMNS, 3) a lip that goes from the corners' motion to its own middle's."""
+    """(LIP_RINGS, LIP_COLUMNS, 3) a lip that goes from the corners' motion to its own middle's."""
     moved = np.tensordot(lip.sides, corners, axes=(0, 0))
     moved[..., 1] += lip.arch * (down - moved[..., 1])
     moved[..., 2] += lip.arch * (back - moved[..., 2])

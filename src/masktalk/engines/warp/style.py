@@ -7,21 +7,28 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from masktalk.engines.warp.topology import LOWER_LIDS, UPPER_LIDS
 from masktalk.faces.painted import flatness
+from masktalk.landmarks import (
+    CHEEKS,
+    INNER_LIP_CONTOUR,
+    LEFT_EYE_OUTER,
+    LEFT_MOUTH_CORNER,
+    LOWER_LIDS,
+    LOWER_LIP_INNER,
+    OUTER_LIP_CONTOUR,
+    RIGHT_EYE_OUTER,
+    RIGHT_MOUTH_CORNER,
+    UPPER_LIDS,
+    UPPER_LIP_INNER,
+)
 from masktalk.types import FloatArray, UInt8Array
 
-_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
-_INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308,
-               324, 318, 402, 317, 14, 87, 178, 88, 95)  # fmt: skip
 # The skin around the mouth: how far it reaches in eye distances, which of its pixels, from
 # darker to brighter ones in percent, tell of light, and how much whiter than they is white.
 _AROUND, _LIT, _WHITER = 0.10, (75.0, 90.0), 1.32
 # A mouth that is open so far, in eye distances, shows how bright its inside is at the most;
 # a bound to that, for one may show no teeth.
 _OPEN, _DARKEST = 0.06, 0.6
-_CORNERS = (61, 291)
-_CHEEKS = (50, 101, 118, 119, 205, 280, 330, 347, 348, 425)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +60,9 @@ def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
     """Look at a face: (H, W, 3|4) picture, (478, 3) mesh in its pixels."""
     rgb = np.ascontiguousarray(pixels[..., :3])
     points = mesh[:, :2]
-    unit = float(np.linalg.norm(points[263] - points[33]))
-    lips = _mean_colour(rgb, points[list(_LIPS)])
-    cheeks = np.stack([_at(rgb, points[index], unit * 0.04) for index in _CHEEKS])
+    unit = float(np.linalg.norm(points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER]))
+    lips = _mean_colour(rgb, points[list(OUTER_LIP_CONTOUR)])
+    cheeks = np.stack([_at(rgb, points[index], unit * 0.04) for index in CHEEKS])
     skin = np.median(cheeks, axis=0).astype(np.float32)
     bright = cheeks[cheeks.sum(axis=1).argsort()[-3:]].mean(axis=0)
     white = _teeth(rgb, points, skin)
@@ -79,8 +86,8 @@ def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
 
 def _teeth(rgb: UInt8Array, points: FloatArray, skin: FloatArray) -> FloatArray | None:
     """The colour of teeth that show in the picture itself."""
-    ring = points[list(_INNER_LIPS)]
-    height = float(np.linalg.norm(points[13] - points[14]))
+    ring = points[list(INNER_LIP_CONTOUR)]
+    height = float(np.linalg.norm(points[UPPER_LIP_INNER] - points[LOWER_LIP_INNER]))
     mask = _filled(rgb.shape, ring)
     shrunk = cv2.erode(mask, np.ones((3, 3), np.uint8))
     inside = rgb[shrunk > 0].astype(np.float32)
@@ -115,8 +122,8 @@ def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArra
 
 def _shown(rgb: UInt8Array, points: FloatArray, unit: float, white: float) -> float:
     """0..1, how much of white an open mouth lets one expect that shows no bright teeth."""
-    upper, lower = points[13], points[14]
-    inside = rgb[_filled(rgb.shape, points[list(_INNER_LIPS)]) > 0]
+    upper, lower = points[UPPER_LIP_INNER], points[LOWER_LIP_INNER]
+    inside = rgb[_filled(rgb.shape, points[list(INNER_LIP_CONTOUR)]) > 0]
     if float(np.linalg.norm(lower - upper)) < _OPEN * unit or not len(inside):
         return 1.0
     brightest = float(np.percentile(inside.mean(axis=1), 97))
@@ -129,7 +136,7 @@ def _light_at_mouth(rgb: UInt8Array, points: FloatArray, unit: float) -> float:
     A mouth may lie in the shadow of a nose, a beard or a hat, and its teeth lie there too:
     above and below count the same.
     """
-    outline = points[list(_LIPS)]
+    outline = points[list(OUTER_LIP_CONTOUR)]
     reach = max(round(_AROUND * unit), 1)
     x0, y0 = np.maximum(np.floor(outline.min(axis=0)).astype(int) - reach, 0)
     x1, y1 = np.ceil(outline.max(axis=0)).astype(int) + reach
@@ -140,8 +147,8 @@ def _light_at_mouth(rgb: UInt8Array, points: FloatArray, unit: float) -> float:
     around: UInt8Array = np.asarray(
         cv2.dilate(lips, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8
     )
-    around[_filled(grey.shape, points[list(_INNER_LIPS)] - [x0, y0]) > 0] = 0
-    line = max(int(points[list(_CORNERS), 1].mean()) - y0, 0)
+    around[_filled(grey.shape, points[list(INNER_LIP_CONTOUR)] - [x0, y0]) > 0] = 0
+    line = max(int(points[[LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER], 1].mean()) - y0, 0)
     halves = [grey[rows][around[rows] > 0] for rows in (slice(line), slice(line, None))]
     lit = [float(np.percentile(half, _LIT).mean()) for half in halves if half.size]
     return float(np.mean(lit)) if lit else 255.0

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from masktalk.faces.canonical import LEFT_EAR, NOSE_TIP, RIGHT_EAR, canonical_face, fit_pose
+from masktalk.faces.canonical import canonical_face, fit_pose
 from masktalk.faces.graphs import Detection, DetectorGraph
 from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.landmarks import (
+    LEFT_EAR,
+    LEFT_EYE_CORNERS,
+    MOUTH,
+    NOSE_TIP,
+    RIGHT_EAR,
+    RIGHT_EYE_CORNERS,
+)
 from masktalk.types import FloatArray, Frame
 
 # Where the mesh network sees no face, only a strong answer counts.
@@ -38,8 +46,8 @@ class DetectorLocator(Locator):
 def fitted(detection: Detection, size: FloatArray, name: str) -> Sighting:
     """The canonical mesh on a detection; ``size`` is the picture's width and height."""
     model = canonical_face().mesh
-    eyes = [model[[33, 133], :].mean(axis=0), model[[263, 362], :].mean(axis=0)]
-    mouth = model[[61, 291, 13, 14], :].mean(axis=0)
+    eyes = [model[list(LEFT_EYE_CORNERS)].mean(axis=0), model[list(RIGHT_EYE_CORNERS)].mean(axis=0)]
+    mouth = model[list(MOUTH)].mean(axis=0)
     points = np.stack([*eyes, model[NOSE_TIP], mouth, model[LEFT_EAR], model[RIGHT_EAR]])
     pose = fit_pose(points.astype(np.float32), detection.keypoints * size)
     return Sighting(pose.apply(model), detection.score, name)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from masktalk.faces.canonical import fit_mesh
-from masktalk.faces.ibug import IBUG_VERTICES
 from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.landmarks import IBUG_68
 from masktalk.types import Frame
 from masktalk.weights import WeightStore
 
@@ -55,6 +55,6 @@ class DwposeLocator(Locator):
         if confidence < _THRESHOLD or np.ptp(face, axis=0).min() < 2:
             return []
         places = {
-            vertex: (float(x), float(y)) for vertex, (x, y) in zip(IBUG_VERTICES, face, strict=True)
+            vertex: (float(x), float(y)) for vertex, (x, y) in zip(IBUG_68, face, strict=True)
         }
         return [Sighting(fit_mesh(places), confidence, self.name)]

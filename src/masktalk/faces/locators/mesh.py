@@ -11,6 +11,7 @@ from masktalk.faces.covered import is_guessed, mouth_state, uncover
 from masktalk.faces.examiner import Examiner, Look, Support, mesh_roi
 from masktalk.faces.locators.base import Effort, Locator, Sighting
 from masktalk.faces.roi import Roi, overlap
+from masktalk.landmarks import EYE_CORNERS
 from masktalk.types import FloatArray, Frame, UInt8Array
 
 _DETECTED = 0.5
@@ -90,7 +91,7 @@ class MeshLocator(Locator):
 
 def _disagreement(look: Look, support: Support) -> float:
     """How far the detectors' eyes are from the mesh's, weighed into doubt."""
-    eyes = look.mesh[[33, 133, 362, 263], :2].mean(axis=0)
+    eyes = look.mesh[list(EYE_CORNERS), :2].mean(axis=0)
     apart = [
         float(np.linalg.norm(points[:2].mean(axis=0) - eyes))
         for points in support.keypoints.values()

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from masktalk.faces.canonical import (
-    LEFT_CORNER,
-    LEFT_EAR,
-    LEFT_EYE,
-    NOSE_TIP,
-    RIGHT_CORNER,
-    RIGHT_EAR,
-    RIGHT_EYE,
-    canonical_face,
-    fit_pose,
-)
+from masktalk.faces.canonical import canonical_face, fit_pose
 from masktalk.faces.graphs import PoseGraph
 from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.landmarks import (
+    LEFT_EAR,
+    LEFT_EYE_OUTER,
+    LEFT_MOUTH_CORNER,
+    NOSE_TIP,
+    RIGHT_EAR,
+    RIGHT_EYE_OUTER,
+    RIGHT_MOUTH_CORNER,
+)
 from masktalk.types import Frame
 
 # BlazePose numbers the person's own left, which is the picture's right.
@@ -42,7 +41,15 @@ class PoseLocator(Locator):
         if np.linalg.norm(places[2] - places[1]) < 2:
             return []
         model = canonical_face().mesh
-        indices = [NOSE_TIP, LEFT_EYE, RIGHT_EYE, LEFT_EAR, RIGHT_EAR, LEFT_CORNER, RIGHT_CORNER]
+        indices = [
+            NOSE_TIP,
+            LEFT_EYE_OUTER,
+            RIGHT_EYE_OUTER,
+            LEFT_EAR,
+            RIGHT_EAR,
+            LEFT_MOUTH_CORNER,
+            RIGHT_MOUTH_CORNER,
+        ]
         pose = fit_pose(model[indices], places)
         seen = float(np.clip(body[order, 3].mean(), 0, 1))
         return [Sighting(pose.apply(model), seen, self.name)]

@@ -11,16 +11,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from masktalk.avatar import FACES_NAME, FaceTrack, Manifest
-from masktalk.faces.canonical import (
-    CHIN,
-    LEFT_CORNER,
-    LEFT_EYE,
-    LOWER_LIP,
-    RIGHT_CORNER,
-    RIGHT_EYE,
-    UPPER_LIP,
-)
 from masktalk.faces.points import Points, RigPoints
+from masktalk.landmarks import (
+    CHIN,
+    LEFT_EYE_OUTER,
+    LEFT_MOUTH_CORNER,
+    LOWER_LIP_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_MOUTH_CORNER,
+    UPPER_LIP_INNER,
+)
 from masktalk.server.jobs import BUNDLE, POINTS, job_info, source_path
 from masktalk.server.messages import AvatarInfo, AvatarRename, JobInfo, Rig, RigUpdate
 from masktalk.server.problems import Refusal
@@ -206,13 +206,13 @@ def _points(face: Face | None, width: int, height: int) -> RigPoints:
 
     if face is not None:
         return RigPoints(
-            left_corner=at(LEFT_CORNER),
-            right_corner=at(RIGHT_CORNER),
-            upper_lip=at(UPPER_LIP),
-            lower_lip=at(LOWER_LIP),
+            left_corner=at(LEFT_MOUTH_CORNER),
+            right_corner=at(RIGHT_MOUTH_CORNER),
+            upper_lip=at(UPPER_LIP_INNER),
+            lower_lip=at(LOWER_LIP_INNER),
             chin=at(CHIN),
-            left_eye=at(LEFT_EYE),
-            right_eye=at(RIGHT_EYE),
+            left_eye=at(LEFT_EYE_OUTER),
+            right_eye=at(RIGHT_EYE_OUTER),
         )
     x, y, unit = width / 2, height / 2, min(width, height) * 0.2
     return RigPoints(
