@@ -42,7 +42,6 @@ HEAVY = {
     "cv2",
     "diffusers",
     "fastapi",
-    "mediapipe",
     "numpy",
     "onnxruntime",
     "pydantic",

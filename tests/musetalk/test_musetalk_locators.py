@@ -17,7 +17,7 @@ PICTURE = Frame(np.full((240, 320, 3), 90, np.uint8))
 
 @pytest.mark.parametrize("name", ["s3fd", "dwpose"])
 def test_without_weights_it_sees_nothing_and_the_chain_goes_on(name: str) -> None:
-    assert list(LOCATORS).index(name) < list(LOCATORS).index("pose")
+    assert list(LOCATORS).index(name) > list(LOCATORS).index("detector")
     with make_locator(name) as locator:
         assert locator.find(PICTURE) == []
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-_PACKAGES = ("av", "mediapipe", "numpy", "opencv-contrib-python", "onnxruntime", "pillow")
+_PACKAGES = ("av", "numpy", "opencv-python-headless", "onnxruntime", "pillow")
 _EXTRAS = {
     "musetalk": ("torch", "diffusers", "transformers", "safetensors", "huggingface_hub", "yaml"),
     "server": ("fastapi", "uvicorn", "aiortc", "multipart", "prometheus_client"),

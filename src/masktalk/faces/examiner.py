@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from masktalk.faces.closing import Closing
-from masktalk.faces.graphs import MESH_SIDE, DetectorGraph, MeshGraph
 from masktalk.faces.lips import lip_contrast
+from masktalk.faces.networks import MESH_SIDE_PX, FaceDetector, FaceMesh
 from masktalk.faces.roi import Roi, roi_around
 from masktalk.landmarks import (
     LEFT_EYE_OUTER,
@@ -93,14 +92,14 @@ class Support:
     score: float
 
 
-class Examiner(Closing):
-    """The mesh network and both detectors, held until closed."""
+class Examiner:
+    """The mesh network and both detectors."""
 
     def __init__(self) -> None:
-        self._mesh = MeshGraph()
+        self._mesh = FaceMesh()
         self._detectors = {
-            "short": DetectorGraph("Short", 0.15),
-            "full": DetectorGraph("Full", 0.15),
+            "short": FaceDetector("short", _FAINT),
+            "full": FaceDetector("full", _FAINT),
         }
 
     def detect(self, picture: UInt8Array, threshold: float) -> list[Roi]:
@@ -108,15 +107,15 @@ class Examiner(Closing):
         size = np.array(picture.shape[1::-1], np.float32)
         return [
             detection_roi(detection.box, detection.keypoints * size, size)
-            for graph in self._detectors.values()
-            for detection in graph.run(picture)
+            for detector in self._detectors.values()
+            for detection in detector.detect(picture)
             if detection.score >= threshold
         ]
 
     def glance(self, pixels: UInt8Array, roi: Roi) -> tuple[FloatArray, float]:
         """(478, 3) mesh in pixels from one crop, and the score of a face, 0 to 1."""
-        points, score = self._mesh.run(roi.crop(pixels, MESH_SIDE))
-        return roi.to_picture(points), score
+        answer = self._mesh.landmarks(roi.crop(pixels, MESH_SIDE_PX))
+        return roi.to_picture(answer.landmarks), answer.presence
 
     def look(self, pixels: UInt8Array, roi: Roi) -> Look:
         """Several crops about a region that is about right."""
@@ -143,11 +142,11 @@ class Examiner(Closing):
         """What the detectors say of a face whose mesh is known, in several crops."""
         seen: dict[str, FloatArray] = {}
         scores = 0.0
-        for name, graph in self._detectors.items():
+        for name, detector in self._detectors.items():
             answers = [
                 answer
                 for *nudge, mirrored in _VIEWS
-                if (answer := _detected(graph, pixels, mesh, nudge, mirrored, _SIDES[name]))
+                if (answer := _detected(detector, pixels, mesh, nudge, mirrored, _SIDES[name]))
                 is not None
             ]
             if answers:
@@ -155,15 +154,9 @@ class Examiner(Closing):
                 scores += sum(score for _, score in answers)
         return Support(seen, scores / (len(_VIEWS) * len(self._detectors)))
 
-    def close(self) -> None:
-        """Free the networks."""
-        self._mesh.close()
-        for graph in self._detectors.values():
-            graph.close()
-
 
 def _detected(
-    graph: DetectorGraph,
+    detector: FaceDetector,
     pixels: UInt8Array,
     mesh: FloatArray,
     nudge: list[float],
@@ -175,7 +168,7 @@ def _detected(
     middle = mesh[list(_EYES), :2].mean(axis=0)
     view = roi.nudged(*nudge)
     crop = view.crop(pixels, side, cv2.BORDER_CONSTANT)
-    for detection in graph.run(np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop):
+    for detection in detector.detect(np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop):
         points = detection.keypoints
         if mirrored:
             points = (points * [-1, 1] + [1, 0])[_MIRRORED]

@@ -7,7 +7,6 @@ is measured by itself and nothing is filled in, so that a closure of one frame s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,8 +14,8 @@ import numpy as np
 
 from masktalk.faces.finder import Finder
 from masktalk.faces.measures import MouthMeasures, measure_mesh
+from masktalk.faces.networks import MeshSequence
 from masktalk.faces.options import LocateOptions
-from masktalk.faces.quiet import quiet
 from masktalk.types import FloatArray, Frame
 
 
@@ -38,22 +37,14 @@ def _measures(mesh: FloatArray | None, time: Fraction) -> MouthMeasures:
 
 
 class MeshTracker:
-    """MediaPipe's face mesh in video mode, one face.
+    """The face mesh through a video, one face.
 
     Where its short-range detector sees none, a small or far face is searched for now and
     then and followed inside a window around it.
     """
 
     def __init__(self) -> None:
-        import mediapipe
-
-        with quiet():
-            self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
-                static_image_mode=False, max_num_faces=1, refine_landmarks=True
-            )
-            # It goes on starting, and talking, until it has answered.
-            self._mesh.process(np.zeros((32, 32, 3), np.uint8))
-        self._talkative = True
+        self._sequence = MeshSequence()
         self._window: _Window | None = None
         self._patience, self._wait = 0, _SEARCH_EVERY
         self._finder: Finder | None = None
@@ -73,15 +64,10 @@ class MeshTracker:
 
     def _look(self, frame: Frame, window: _Window) -> FloatArray | None:
         pixels = frame.region(window.left, window.top, window.right, window.bottom)[..., :3]
-        # The networks say what they have to say until they have first answered.
-        with quiet() if self._talkative else nullcontext():
-            found = self._mesh.process(np.ascontiguousarray(pixels)).multi_face_landmarks
-        if not found:
+        mesh = self._sequence.track(np.ascontiguousarray(pixels))
+        if mesh is None:
             return None
-        self._talkative, self._wait = False, _SEARCH_EVERY
-        points = np.array([(point.x, point.y, point.z) for point in found[0].landmark], np.float32)
-        width, height = window.right - window.left, window.bottom - window.top
-        mesh = points * np.array([width, height, width], np.float32)
+        self._wait = _SEARCH_EVERY
         return np.asarray(mesh + np.array([window.left, window.top, 0], np.float32), np.float32)
 
     def _look_elsewhere(self, frame: Frame) -> FloatArray | None:
@@ -95,7 +81,7 @@ class MeshTracker:
         return None if self._window is None else self._look(frame, self._window)
 
     def close(self) -> None:
-        self._mesh.close()
+        """Free the locators of the search."""
         if self._finder is not None:
             self._finder.close()
 

@@ -57,7 +57,6 @@ LOCATORS: dict[str, str] = {
     "detector": "masktalk.faces.locators.detector:DetectorLocator",
     "s3fd": "masktalk.faces.locators.s3fd:S3fdLocator",
     "dwpose": "masktalk.faces.locators.dwpose:DwposeLocator",
-    "pose": "masktalk.faces.locators.pose:PoseLocator",
 }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from masktalk.faces.canonical import canonical_face, fit_pose
-from masktalk.faces.graphs import Detection, DetectorGraph
 from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.faces.networks import Detection, FaceDetector
 from masktalk.landmarks import (
     LEFT_EAR,
     LEFT_EYE_CORNERS,
@@ -27,20 +27,16 @@ class DetectorLocator(Locator):
     name = "detector"
 
     def __init__(self) -> None:
-        self._graphs = [DetectorGraph("Full", _THRESHOLD), DetectorGraph("Short", _THRESHOLD)]
+        self._detectors = [FaceDetector("full", _THRESHOLD), FaceDetector("short", _THRESHOLD)]
 
     def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
         del effort
         size = np.array([frame.width, frame.height], np.float32)
-        for graph in self._graphs:
-            found = graph.run(frame.pixels)
+        for detector in self._detectors:
+            found = detector.detect(frame.pixels)
             if found:
                 return [fitted(detection, size, self.name) for detection in found]
         return []
-
-    def close(self) -> None:
-        for graph in self._graphs:
-            graph.close()
 
 
 def fitted(detection: Detection, size: FloatArray, name: str) -> Sighting:

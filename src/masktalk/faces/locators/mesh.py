@@ -85,9 +85,6 @@ class MeshLocator(Locator):
         for roi in self.examiner.detect(picture, _DETECTED):
             yield _placed(roi, view)
 
-    def close(self) -> None:
-        self.examiner.close()
-
 
 def _disagreement(look: Look, support: Support) -> float:
     """How far the detectors' eyes are from the mesh's, weighed into doubt."""
