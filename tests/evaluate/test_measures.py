@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from masktalk.evaluate.pictures import (
+from masktalk.evaluate.image_quality import (
     downward_flow,
     edge_ring,
     lip_distance,

@@ -6,7 +6,7 @@ import pytest
 from masktalk.errors import InputError
 from masktalk.evaluate.mouth import (
     PredictedMouth,
-    TrueMouth,
+    RecordedMouth,
     correlation,
     evaluate_mouths,
     matches,
@@ -16,7 +16,7 @@ from masktalk.evaluate.mouth import (
 
 TIME = np.arange(200) / 25
 APERTURE = np.clip(0.1 + 0.1 * np.sin(2 * np.pi * 1.3 * TIME), 0.02, None)
-TRUE = TrueMouth("a", TIME, APERTURE, 0.5 + 0.1 * APERTURE, np.ones(200, np.bool_))
+TRUE = RecordedMouth("a", TIME, APERTURE, 0.5 + 0.1 * APERTURE, np.ones(200, np.bool_))
 
 
 def test_a_late_copy_is_perfect_and_its_lag_found() -> None:

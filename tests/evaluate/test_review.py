@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from masktalk.errors import MediaError, OutputError
-from masktalk.evaluate.figures import figures, graded, synchrony
-from masktalk.evaluate.moments import choose_moments
-from masktalk.evaluate.observation import Observation, Sound
-from masktalk.evaluate.publish import write_review
-from masktalk.evaluate.review import ReviewOptions
-from masktalk.evaluate.tracking import MouthTrack
+from masktalk.evaluate.mouth import MouthTrack
+from masktalk.evaluate.review.comparison import ReviewOptions
+from masktalk.evaluate.review.figures import figures, graded, synchrony
+from masktalk.evaluate.review.highlights import choose_highlights
+from masktalk.evaluate.review.observation import AudioCurves, Observation
+from masktalk.evaluate.review.publish import write_review
 from masktalk.faces.canonical import canonical_face
 from masktalk.faces.measures import MouthMeasures
 from masktalk.preparation import prepare
@@ -36,7 +36,7 @@ def heard():
     aperture = wanted(time)
     speaking = ~((time > 4) & (time < 6))
     closure = ((aperture < 0.01) & speaking).astype(float)
-    return Sound(time, aperture / aperture.max(), aperture, closure, speaking)
+    return AudioCurves(time, aperture / aperture.max(), aperture, closure, speaking)
 
 
 def seen(late=0.0, noise=0.0, scale=1.0, sound=True, tracked=True, softness=1.0):
@@ -114,16 +114,16 @@ def test_what_cannot_be_measured_says_why():
 
 
 def test_moments_are_loud_closed_and_silent():
-    moments = choose_moments(seen())
-    kinds = {moment.kind for moment in moments}
+    highlights = choose_highlights(seen())
+    kinds = {highlight.kind for highlight in highlights}
     assert kinds == {"loud", "closure", "silence"}
-    for moment in moments:
-        if moment.kind == "silence":
-            assert 4 < moment.time < 6
-        if moment.kind == "closure":
-            assert wanted(np.array(moment.time)) < 0.02
-        if moment.kind == "loud":
-            assert wanted(np.array(moment.time)) > 0.1
+    for highlight in highlights:
+        if highlight.kind == "silence":
+            assert 4 < highlight.time < 6
+        if highlight.kind == "closure":
+            assert wanted(np.array(highlight.time)) < 0.02
+        if highlight.kind == "loud":
+            assert wanted(np.array(highlight.time)) > 0.1
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_page_and_a_sheet_stand_alone(spoken, material, tmp_path):
     assert "http" not in re.sub(r"data:[^\"]+", "", html)
     assert "prefers-color-scheme: dark" in html
     assert html.count("<svg") == 1
-    assert html.count("data:image/jpeg") == 4 * len(made.review.moments)
+    assert html.count("data:image/jpeg") == 4 * len(made.review.highlights)
     assert "$" not in re.sub(r"data:[^\"]+", "", html)
     with Image.open(made.sheet) as picture:
         assert picture.width == 1600

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from masktalk.evaluate.tracking import track_mouth
+from masktalk.evaluate.mouth import track_mouth
 from masktalk.faces.follow import follow_mouth
 from masktalk.types import Frame
 

@@ -22,7 +22,7 @@ def bench(
     ] = 0,
 ) -> None:
     """Measure rendering against merely decoding and encoding, on this machine, in this run."""
-    from masktalk.evaluate.bench import measure
+    from masktalk.evaluate.bench.render_speed import measure
 
     with progress_bar() as progress:
         result = measure(seconds, memory_seconds, progress)

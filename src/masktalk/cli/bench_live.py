@@ -15,7 +15,7 @@ def bench_live(
     seconds: Annotated[float, typer.Option(help="For so long.", min=1)] = 120.0,
 ) -> None:
     """Measure onset, interruption and several sessions at once, as JSON."""
-    from masktalk.evaluate.live import measure_live
+    from masktalk.evaluate.bench.live_latency import measure_live
 
     figures = measure_live(trials, sessions, seconds)
     sys.stdout.write(json.dumps(figures.as_dict(), indent=2) + "\n")

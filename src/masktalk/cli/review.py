@@ -38,8 +38,8 @@ def review(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Write a page and a contact sheet about VIDEO: synchrony, closures, stillness, sharpness."""
-    from masktalk.evaluate.publish import write_review
-    from masktalk.evaluate.review import ReviewOptions
+    from masktalk.evaluate.review.comparison import ReviewOptions
+    from masktalk.evaluate.review.publish import write_review
 
     page = output or video.with_name(video.stem + ".review.html")
     options = ReviewOptions(against=against, source=source, syncnet=syncnet)

@@ -18,27 +18,30 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.errors import InputError
+from masktalk.faces.follow import follow_mouth
+from masktalk.faces.measures import MouthMeasures
+from masktalk.media import open_source
 from masktalk.types import Progress, no_progress
 
 Curve = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 LAGS: Curve = np.round(np.arange(-20, 41) * 0.01, 2)
-_TOLERANCE = 0.06
+_CLOSURE_TOLERANCE_S = 0.06
 _CLOSED_SHARE = 0.15
-_AROUND_SPEECH = 0.15
+_SPEECH_MARGIN_S = 0.15
 _VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg")
 
 
 @dataclass(frozen=True, eq=False)
-class TrueMouth:
+class RecordedMouth:
     """What the mouth of one recording did.
 
     Attributes:
         name: Of the recording.
         time: (N,) seconds on the sound's clock.
-        aperture: (N,) gap of the inner lips in eye distances; NaN where not tracked.
-        width: (N,) mouth width in eye distances; NaN where not tracked.
+        aperture: (N,) gap of the inner lips in inter-ocular distances; NaN where not tracked.
+        width: (N,) mouth width in inter-ocular distances; NaN where not tracked.
         speech: (N,) whether somebody speaks, a little widened.
     """
 
@@ -125,7 +128,55 @@ class MouthScore:
         }
 
 
-def score(pairs: Sequence[tuple[TrueMouth, PredictedMouth]]) -> MouthScore:
+@dataclass(frozen=True)
+class MouthTrack:
+    """The mouth of one video, one record a frame.
+
+    Attributes:
+        records: In the order of the frames.
+    """
+
+    records: tuple[MouthMeasures, ...]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def t(self) -> Curve:
+        """(N,) seconds."""
+        return np.array([float(record.time) for record in self.records])
+
+    @property
+    def tracked(self) -> Mask:
+        """(N,) whether there was a face."""
+        return np.array([record.tracked for record in self.records], np.bool_)
+
+    def curve(self, name: str) -> Curve:
+        """(N,) one length by its name in ``MouthMeasures``; NaN without a face."""
+        return np.array([getattr(record, name) for record in self.records], np.float64)
+
+    @property
+    def aperture(self) -> Curve:
+        """(N,) gap between the inner lips in inter-ocular distances; NaN without a face."""
+        return self.curve("aperture")
+
+    @property
+    def width(self) -> Curve:
+        """(N,) mouth width in inter-ocular distances; NaN without a face."""
+        return self.curve("width")
+
+
+def track_mouth(path: str | os.PathLike[str]) -> MouthTrack:
+    """Track the most prominent face of a video.
+
+    Raises:
+        MediaError: The file cannot be read.
+    """
+    frames = open_source(Path(path)).frames()
+    return MouthTrack(tuple(measures for _, _, measures in follow_mouth(frames)))
+
+
+def score(pairs: Sequence[tuple[RecordedMouth, PredictedMouth]]) -> MouthScore:
     """Compare predictions with recordings.
 
     Raises:
@@ -144,7 +195,7 @@ def score(pairs: Sequence[tuple[TrueMouth, PredictedMouth]]) -> MouthScore:
     return MouthScore(lag, tuple(_clip(true, said, lag) for true, said in pairs))
 
 
-def _clip(true: TrueMouth, said: PredictedMouth, lag: float) -> ClipScore:
+def _clip(true: RecordedMouth, said: PredictedMouth, lag: float) -> ClipScore:
     when = true.time - lag
     aperture, width = _at(said, said.aperture, when), _at(said, said.width, when)
     speech = true.speech & np.isfinite(true.aperture)
@@ -193,7 +244,7 @@ def matches(real: list[tuple[int, int]], made: list[tuple[int, int]], time: Curv
     for i, (begin, end) in enumerate(real):
         for j, (first, last) in enumerate(made):
             gap = max(time[first] - time[end], time[begin] - time[last], 0.0)
-            if gap <= _TOLERANCE:
+            if gap <= _CLOSURE_TOLERANCE_S:
                 apart = abs(time[begin] + time[end] - time[first] - time[last])
                 candidates.append((gap, apart, i, j))
     used_real: set[int] = set()
@@ -206,28 +257,21 @@ def matches(real: list[tuple[int, int]], made: list[tuple[int, int]], time: Curv
 
 
 def evaluate_mouths(folder: str | os.PathLike[str], progress: Progress = no_progress) -> MouthScore:
-    """Articulate the sound of every recording in a folder and compare with its mouth.
+    """Articulate the audio of every talking video in a folder and compare with its mouth.
 
     Args:
-        folder: Talking videos, which are tracked here, or tracked ones: ``gt/NAME.npz`` and
-            ``speech/NAME.wav``.
-        progress: Told how many recordings are done.
+        folder: Talking videos, or one of them.
+        progress: Called with the number of recordings done.
 
     Raises:
-        InputError: Nothing to measure is in it.
+        InputError: The folder holds no video.
         MediaError: A recording cannot be read.
     """
-    root = Path(folder)
-    tracked = (root / "gt").is_dir()
-    found = sorted((root / "gt").glob("*.npz")) if tracked else talking_videos(root)
-    if not found:
-        raise InputError(root, "has no talking videos", "give a folder with .mp4 files")
+    found = talking_videos(Path(folder))
     pairs = []
     for path in found:
-        sound = root / "speech" / f"{path.stem}.wav" if tracked else path
-        said, speech = _predict(sound)
-        true = _read_tracked(path) if tracked else _track(path, said.time, speech)
-        pairs.append((true, said))
+        said, speech = _predict(path)
+        pairs.append((_track(path, said.time, speech), said))
         progress("measuring", len(pairs), len(found))
     return score(pairs)
 
@@ -262,24 +306,7 @@ def _predict(sound: Path) -> tuple[PredictedMouth, Curve]:
     return said, articulation.voice.astype(np.float64)
 
 
-def _read_tracked(path: Path) -> TrueMouth:
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            offset = float(data["av_offset"]) if "av_offset" in data else 0.0
-            return TrueMouth(
-                path.stem,
-                np.asarray(data["t"], np.float64) - offset,
-                np.asarray(data["aperture"], np.float64),
-                np.asarray(data["width"], np.float64),
-                np.asarray(data["vad"], np.bool_),
-            )
-    except (KeyError, ValueError, OSError) as error:
-        raise InputError(path, f"is no tracked mouth ({error})") from error
-
-
-def _track(path: Path, time: Curve, voice: Curve) -> TrueMouth:
-    from masktalk.evaluate.tracking import track_mouth
-
+def _track(path: Path, time: Curve, voice: Curve) -> RecordedMouth:
     mouth = track_mouth(path)
     spoken = time[voice > 0.5]
     distance = np.full(len(mouth.t), np.inf)
@@ -287,7 +314,9 @@ def _track(path: Path, time: Curve, voice: Curve) -> TrueMouth:
         right = np.searchsorted(spoken, mouth.t).clip(0, len(spoken) - 1)
         left = np.maximum(right - 1, 0)
         distance = np.minimum(abs(spoken[right] - mouth.t), abs(spoken[left] - mouth.t))
-    return TrueMouth(path.stem, mouth.t, mouth.aperture, mouth.width, distance <= _AROUND_SPEECH)
+    return RecordedMouth(
+        path.stem, mouth.t, mouth.aperture, mouth.width, distance <= _SPEECH_MARGIN_S
+    )
 
 
 def _at(said: PredictedMouth, values: Curve, time: Curve) -> Curve:

@@ -46,7 +46,7 @@ class SheetOptions:
         engine: Name in the table of engines; one that takes articulation.
         engine_options: The engine's own options by name.
         side: Pixels of one tile.
-        reach: Half of what a tile shows, in distances between the outer eye corners.
+        reach: Half of what a tile shows, in inter-ocular distances.
     """
 
     engine: str = "warp"

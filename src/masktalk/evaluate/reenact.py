@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from masktalk.errors import InputError, NoFaceError
+from masktalk.evaluate.image_quality import lip_distance, mouth_crop, ssim
 from masktalk.evaluate.mouth import talking_videos
-from masktalk.evaluate.pictures import lip_distance, mouth_crop, ssim
 from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures
 from masktalk.media import open_source, read_audio
@@ -28,7 +28,7 @@ from masktalk.preparation import PrepareOptions, prepare
 from masktalk.rendering import RenderOptions, frames
 from masktalk.types import Audio, FloatArray, Frame, Progress, UInt8Array, no_progress
 
-_AVATAR_SECONDS = Fraction(1)
+_AVATAR_S = Fraction(1)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Likeness:
     """How near a talking face is to the real one.
 
     Attributes:
-        distance: Mean distance of the lip points freed of head pose, in eye distances.
+        distance: Mean distance of the lip points freed of head pose, in inter-ocular distances.
         ssim: Structural similarity of the mouth region, laid over one another.
     """
 
@@ -102,7 +102,7 @@ def reenact(
     source = open_source(path)
     if source.rate is None:
         raise InputError(path, "is a picture and cannot be reenacted", "give a talking video")
-    lead = int(_AVATAR_SECONDS * source.rate)
+    lead = int(_AVATAR_S * source.rate)
     if source.frame_count < 2 * lead:
         raise InputError(path, "is shorter than two seconds", "give a longer talking video")
     speech = _rest_of_sound(path, Fraction(lead) / source.rate)
@@ -129,7 +129,7 @@ def _write_frames(folder: Path, pictures: Iterator[Frame]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class _TrackedFrame:
     """One frame with its face."""
 
     frame: Frame
@@ -170,12 +170,12 @@ def _compared(
     )
 
 
-def _seen(pictures: Iterator[Frame]) -> Iterator[_Seen | None]:
+def _seen(pictures: Iterator[Frame]) -> Iterator[_TrackedFrame | None]:
     for frame, mesh, measures in follow_mouth(pictures):
-        yield None if mesh is None else _Seen(frame, mesh, measures)
+        yield None if mesh is None else _TrackedFrame(frame, mesh, measures)
 
 
-def _likeness(a: _Seen, b: _Seen) -> Likeness:
+def _likeness(a: _TrackedFrame, b: _TrackedFrame) -> Likeness:
     return Likeness(lip_distance(a.mesh, b.mesh), ssim(a.crop, b.crop))
 
 

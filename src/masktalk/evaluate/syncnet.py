@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy.fft import dct
 
 from masktalk.errors import MediaError, MissingExtraError, WeightsError
-from masktalk.evaluate.figures import Figure, graded, missing
-from masktalk.evaluate.observation import Observation
+from masktalk.evaluate.review.figures import Figure, graded, missing
+from masktalk.evaluate.review.observation import Observation
 from masktalk.media import open_source, read_audio
 from masktalk.types import FloatArray, UInt8Array
 from masktalk.weights import WeightStore, load_tensors, weight_table

@@ -14,11 +14,11 @@ import numpy as np
 
 from masktalk.avatar import Avatar, is_avatar
 from masktalk.avatar.bundle import ping_pong
-from masktalk.evaluate.figures import Figure, figures, graded, missing
-from masktalk.evaluate.moments import Moment, Shot, choose_moments, take_shots
+from masktalk.evaluate.image_quality import edge_ring, lip_distance, psnr, slope_along
 from masktalk.evaluate.mouth import Mask, correlation
-from masktalk.evaluate.observation import Observation, observe
-from masktalk.evaluate.pictures import edge_ring, lip_distance, psnr, slope_along
+from masktalk.evaluate.review.figures import Figure, figures, graded, missing
+from masktalk.evaluate.review.highlights import Highlight, Shot, choose_highlights, take_shots
+from masktalk.evaluate.review.observation import Observation, observe
 from masktalk.evaluate.syncnet import lip_sync_figures
 from masktalk.landmarks import LOWER_FACE
 from masktalk.media import open_source
@@ -26,7 +26,7 @@ from masktalk.types import FloatArray, Frame, Progress, UInt8Array, no_progress
 
 
 @dataclass(frozen=True, eq=False)
-class Reviewed:
+class ReviewedVideo:
     """One video of a review.
 
     Attributes:
@@ -48,13 +48,13 @@ class Review:
         video: The video under review.
         against: The one beside it, or None.
         compared: Figures of the two together.
-        moments: What the shots show.
+        highlights: What the shots show.
     """
 
-    video: Reviewed
-    against: Reviewed | None
+    video: ReviewedVideo
+    against: ReviewedVideo | None
     compared: list[Figure]
-    moments: list[Moment]
+    highlights: list[Highlight]
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,18 @@ def review(
     """
     options = options or ReviewOptions()
     seen = observe(path, progress)
-    moments = choose_moments(seen)
+    highlights = choose_highlights(seen)
     own = figures(seen)
     if options.source is not None:
         own += _source_figures(seen, options.source)
     own += lip_sync_figures(seen, options.syncnet)
-    video = Reviewed(seen, own, take_shots(seen, moments))
+    video = ReviewedVideo(seen, own, take_shots(seen, highlights))
     if options.against is None:
-        return Review(video, None, [], moments)
+        return Review(video, None, [], highlights)
     other = observe(options.against, progress)
     others = figures(other) + lip_sync_figures(other, options.syncnet)
-    against = Reviewed(other, others, take_shots(other, moments))
-    return Review(video, against, _compared(seen, other), moments)
+    against = ReviewedVideo(other, others, take_shots(other, highlights))
+    return Review(video, against, _compared(seen, other), highlights)
 
 
 def _source_figures(seen: Observation, source: Path) -> list[Figure]:
@@ -203,7 +203,7 @@ def _compared(a: Observation, b: Observation) -> list[Figure]:
     names = ("Same opening", "Lip distance")
     if not (a.has_face and b.has_face):
         return [missing(name, "A face must be seen in both videos.") for name in names]
-    if a.covered or b.covered:
+    if a.occluded or b.occluded:
         return [missing(name, "A mouth is covered, so lips cannot be compared.") for name in names]
     opening = np.interp(a.track.t, b.track.t, b.track.aperture)
     r = correlation(a.track.aperture, opening)

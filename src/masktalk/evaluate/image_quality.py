@@ -10,7 +10,7 @@ from masktalk.faces.measures import frontal_mesh
 from masktalk.landmarks import CROP_ANCHORS, LIP_CONTOURS
 from masktalk.types import FloatArray, Frame, UInt8Array
 
-# Crops in eye distances: their middle below the eyes, and half their side.
+# Crops in inter-ocular distances: their middle below the eyes, and half their side.
 _MOUTH_BELOW, _EYES_BELOW, _HALF = 0.75, -0.1, 0.55
 
 
@@ -46,7 +46,15 @@ def _crop(frame: Frame, mesh: FloatArray, side: int, below: float) -> UInt8Array
 
 
 def lip_distance(a: FloatArray, b: FloatArray) -> float:
-    """Mean distance of the lip points of two meshes, freed of head pose, in eye distances."""
+    """Return the mean distance of the lip landmarks of two meshes in a frontal pose.
+
+    Args:
+        a: (478, 3) mesh landmarks.
+        b: (478, 3) mesh landmarks.
+
+    Returns:
+        In inter-ocular distances.
+    """
     first, second = (frontal_mesh(mesh)[list(LIP_CONTOURS), :2] for mesh in (a, b))
     return float(np.linalg.norm(first - second, axis=1).mean())
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from masktalk.evaluate.mouth import Curve, closed, correlation, matches, runs
-from masktalk.evaluate.observation import Observation, Sound
+from masktalk.evaluate.review.observation import AudioCurves, Observation
 
 Grade: TypeAlias = Literal["good", "fair", "poor", "none"]
 
@@ -43,7 +43,7 @@ class Synchrony:
     lag: float
 
 
-def synchrony(seen: Observation, sound: Sound) -> Synchrony:
+def synchrony(seen: Observation, sound: AudioCurves) -> Synchrony:
     """Correlation of the tracked opening with what the sound asks for, over lags of 0.3 s.
 
     A positive lag means that the mouth is late.
@@ -90,7 +90,7 @@ def graded(value: float, good: float, fair: float) -> Grade:
 def _why_not(seen: Observation, *, needs_sound: bool = True) -> str | None:
     if not seen.has_face:
         return "No face is seen in this video, so its mouth cannot be measured."
-    if seen.covered:
+    if seen.occluded:
         return "The mouth is covered, so its lips cannot be measured."
     if needs_sound and seen.sound is None:
         return "The video has no sound to compare with."
@@ -163,8 +163,8 @@ def _stillness(seen: Observation) -> Figure:
         name,
         f"{moved:.1f} %",
         graded(moved, 1.5, 4.0),
-        "How far the lips move in pauses, in hundredths of the eye distance; the tracker's own "
-        "noise is about 1.",
+        "How far the lips move in pauses, in hundredths of the inter-ocular distance; the "
+        "tracker's own noise is about 1.",
     )
 
 
@@ -181,7 +181,7 @@ def _jitter(seen: Observation) -> Figure:
         name,
         f"{value:.2f} %",
         graded(value, 1.1, 1.8),
-        "Typical trembling from frame to frame, in hundredths of the eye distance; a real "
+        "Typical trembling from frame to frame, in hundredths of the inter-ocular distance; a real "
         "speaker has 0.3 to 1.1.",
     )
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masktalk.errors import OutputError
-from masktalk.evaluate.page import page
-from masktalk.evaluate.review import Review, ReviewOptions, review
-from masktalk.evaluate.sheet import sheet
+from masktalk.evaluate.review.comparison import Review, ReviewOptions, review
+from masktalk.evaluate.review.contact_sheet import sheet
+from masktalk.evaluate.review.page import page
 from masktalk.media import check_output, write_whole
 from masktalk.types import Progress, no_progress
 

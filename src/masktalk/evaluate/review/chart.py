@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from masktalk.evaluate.moments import Moment
 from masktalk.evaluate.mouth import Curve, Mask, runs
-from masktalk.evaluate.observation import Observation
+from masktalk.evaluate.review.highlights import Highlight
+from masktalk.evaluate.review.observation import Observation
 
 ROW_SECONDS = 12.0
-MOST_ROWS = 5
+MAX_ROWS = 5
 _WIDTH, _LEFT, _RIGHT = 1000, 8, 992
 _WAVE_MIDDLE, _WAVE_HALF = 46, 20
 _TOP, _BOTTOM, _HEIGHT = 78, 190, 214
@@ -32,12 +32,12 @@ class _Row:
         return (time >= self.begin - 0.05) & (time <= self.begin + self.seconds + 0.05)
 
 
-def charts(seen: Observation, other: Observation | None, moments: list[Moment]) -> list[str]:
+def charts(seen: Observation, other: Observation | None, highlights: list[Highlight]) -> list[str]:
     """One SVG for every twelve seconds, the first minute at most."""
     seconds = max(seen.seconds, 0.5)
-    count = min(max(int(np.ceil(seconds / ROW_SECONDS - 0.2)), 1), MOST_ROWS)
-    span = seconds / count if count < MOST_ROWS else min(seconds / count, ROW_SECONDS)
-    return [_chart(seen, other, moments, _Row(i * span, span)) for i in range(count)]
+    count = min(max(int(np.ceil(seconds / ROW_SECONDS - 0.2)), 1), MAX_ROWS)
+    span = seconds / count if count < MAX_ROWS else min(seconds / count, ROW_SECONDS)
+    return [_chart(seen, other, highlights, _Row(i * span, span)) for i in range(count)]
 
 
 def own_range(curve: Curve) -> Curve:
@@ -49,7 +49,9 @@ def own_range(curve: Curve) -> Curve:
     return np.asarray(np.clip((curve - low) / max(float(high - low), 0.02), -0.05, 1.1))
 
 
-def _chart(seen: Observation, other: Observation | None, moments: list[Moment], row: _Row) -> str:
+def _chart(
+    seen: Observation, other: Observation | None, highlights: list[Highlight], row: _Row
+) -> str:
     parts = [
         f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="Opening of the mouth from {row.begin:.0f} to '
@@ -61,7 +63,7 @@ def _chart(seen: Observation, other: Observation | None, moments: list[Moment], 
     if other is not None:
         parts += _line("other", other.track.t, own_range(other.track.aperture), row)
     parts += _line("tracked", seen.track.t, own_range(seen.track.aperture), row)
-    parts += _marks(moments, row)
+    parts += _marks(highlights, row)
     parts += _axis(row)
     return "".join([*parts, "</svg>"])
 
@@ -129,13 +131,13 @@ def _y(share: Curve) -> Curve:
     return _BOTTOM - share * (_BOTTOM - _TOP)
 
 
-def _marks(moments: list[Moment], row: _Row) -> list[str]:
+def _marks(highlights: list[Highlight], row: _Row) -> list[str]:
     parts = []
-    for number, moment in enumerate(moments, start=1):
-        if row.begin <= moment.time < row.begin + row.seconds:
-            x = float(row.x(moment.time))
+    for number, highlight in enumerate(highlights, start=1):
+        if row.begin <= highlight.time < row.begin + row.seconds:
+            x = float(row.x(highlight.time))
             parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="20" y2="{_BOTTOM}"/>')
-            parts.append(f'<circle class="mark {moment.kind}" cx="{x:.1f}" cy="11" r="9"/>')
+            parts.append(f'<circle class="mark {highlight.kind}" cx="{x:.1f}" cy="11" r="9"/>')
             parts.append(f'<text class="number" x="{x:.1f}" y="14.5">{number}</text>')
     return parts
 

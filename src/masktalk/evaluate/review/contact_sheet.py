@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from masktalk.evaluate.chart import own_range
-from masktalk.evaluate.figures import Figure
-from masktalk.evaluate.moments import TITLES, Shot
 from masktalk.evaluate.mouth import Curve, runs
-from masktalk.evaluate.observation import Observation
-from masktalk.evaluate.page import notices, subtitle
-from masktalk.evaluate.review import Review
+from masktalk.evaluate.review.chart import own_range
+from masktalk.evaluate.review.comparison import Review
+from masktalk.evaluate.review.figures import Figure
+from masktalk.evaluate.review.highlights import TITLES, Shot
+from masktalk.evaluate.review.observation import Observation
+from masktalk.evaluate.review.page import notices, subtitle
 from masktalk.types import UInt8Array
 
 _WIDTH, _MARGIN, _GAP = 1600, 40, 16
@@ -28,9 +28,9 @@ _CHART_HEIGHT = 190
 def sheet(review: Review) -> Image.Image:
     """The contact sheet of a review, 1600 pixels wide."""
     rows = 1 if review.against is None else 2
-    moments = len(review.moments)
-    kinds = [moment.kind for moment in review.moments]
-    groups = [[i for i in range(moments) if kinds[i] == kind] for kind in dict.fromkeys(kinds)]
+    highlights = len(review.highlights)
+    kinds = [highlight.kind for highlight in review.highlights]
+    groups = [[i for i in range(highlights) if kinds[i] == kind] for kind in dict.fromkeys(kinds)]
     lines = sum(-(-len(group) // _COLUMNS) for group in groups)
     figures = review.video.figures + review.compared
     height = 130 + 34 * len(notices(review)) + 92 * (-(-len(figures) // 5)) + _CHART_HEIGHT + 40
@@ -113,7 +113,7 @@ class _Canvas:
 
     def group(self, review: Review, indices: list[int]) -> None:
         """The moments of one kind under their title."""
-        title, hint = TITLES[review.moments[indices[0]].kind]
+        title, hint = TITLES[review.highlights[indices[0]].kind]
         self._text(_MARGIN, self.y + 10, title, 22)
         self._text(_MARGIN + 300, self.y + 15, hint, 16, _SOFT)
         self.y += 48
@@ -135,7 +135,7 @@ class _Canvas:
         known = first is not None and np.isfinite(first.opening)
         opening = f"   open {100 * first.opening:.0f} %" if first is not None and known else ""
         self._text(
-            x, below, f"{index + 1}   {review.moments[index].time:.2f} s{opening}", 16, _SOFT
+            x, below, f"{index + 1}   {review.highlights[index].time:.2f} s{opening}", 16, _SOFT
         )
 
     def _shot(self, shot: Shot | None, x: int, y: int, width: int) -> None:

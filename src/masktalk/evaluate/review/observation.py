@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from masktalk.errors import MediaError
-from masktalk.evaluate.mouth import Curve, Mask, runs
-from masktalk.evaluate.pictures import mouth_crop, sharpness, upper_crop
-from masktalk.evaluate.tracking import MouthTrack
+from masktalk.evaluate.image_quality import mouth_crop, sharpness, upper_crop
+from masktalk.evaluate.mouth import Curve, Mask, MouthTrack, runs
 from masktalk.faces import LocateOptions, locate
 from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures
@@ -21,12 +20,12 @@ from masktalk.speech import articulate, measures
 from masktalk.types import Audio, FloatArray, Frame, Progress, no_progress
 
 #: Pauses shorter than this, in seconds, are part of speaking.
-PAUSE = 0.3
-_LOUDNESS_RATE = 100
+MIN_PAUSE_S = 0.3
+_LOUDNESS_HZ = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Sound:
+class AudioCurves:
     """What is heard, and what a mouth that says it does.
 
     Attributes:
@@ -61,7 +60,7 @@ class Observation:
         meshes: (478, 3) in pixels a frame, None where no face is seen.
         detail: (N, 2) sharpness of the mouth and of the upper face; NaN without a face.
         sound: None where the video has none.
-        covered: Whether cloth hides the lips: what a tracker says of them is a guess.
+        occluded: Whether cloth hides the lips: what a tracker says of them is a guess.
     """
 
     path: Path
@@ -71,8 +70,8 @@ class Observation:
     track: MouthTrack
     meshes: tuple[FloatArray | None, ...]
     detail: Curve
-    sound: Sound | None
-    covered: bool = False
+    sound: AudioCurves | None
+    occluded: bool = False
 
     @property
     def seconds(self) -> float:
@@ -100,11 +99,11 @@ def observe(path: str | os.PathLike[str], progress: Progress = no_progress) -> O
     path = Path(path)
     source = open_source(path)
     records, meshes, detail = [], [], []
-    covered: bool | None = None
+    occluded: bool | None = None
     for frame, mesh, measured in follow_mouth(source.frames()):
-        if covered is None and mesh is not None:
-            covered = _is_covered(frame)
-        records.append(MouthMeasures(measured.time, measured.tracked) if covered else measured)
+        if occluded is None and mesh is not None:
+            occluded = _is_occluded(frame)
+        records.append(MouthMeasures(measured.time, measured.tracked) if occluded else measured)
         meshes.append(mesh)
         detail.append(_detail(frame, mesh))
         progress(f"looking at {path.name}", len(records), source.frame_count)
@@ -117,11 +116,11 @@ def observe(path: str | os.PathLike[str], progress: Progress = no_progress) -> O
         meshes=tuple(meshes),
         detail=np.array(detail, np.float64).reshape(-1, 2),
         sound=_hear(path),
-        covered=bool(covered),
+        occluded=bool(occluded),
     )
 
 
-def _is_covered(frame: Frame) -> bool:
+def _is_occluded(frame: Frame) -> bool:
     face = locate(frame, LocateOptions())
     return face is not None and face.mouth_state == "occluded"
 
@@ -132,7 +131,7 @@ def _detail(frame: Frame, mesh: FloatArray | None) -> tuple[float, float]:
     return sharpness(mouth_crop(frame, mesh)), sharpness(upper_crop(frame, mesh))
 
 
-def _hear(path: Path) -> Sound | None:
+def _hear(path: Path) -> AudioCurves | None:
     """The sound of a file; None when it has none."""
     try:
         blocks = [block.samples for block in stream_audio(path)]
@@ -144,7 +143,7 @@ def _hear(path: Path) -> Sound | None:
     said = articulate(audio)
     meant = measures(said)
     time = np.arange(len(said)) / said.frame_rate
-    return Sound(
+    return AudioCurves(
         time=time,
         loudness=_loudness(audio, len(said)),
         aperture=meant.aperture.astype(np.float64),
@@ -154,7 +153,7 @@ def _hear(path: Path) -> Sound | None:
 
 
 def _loudness(audio: Audio, steps: int) -> Curve:
-    hop = audio.sample_rate // _LOUDNESS_RATE
+    hop = audio.sample_rate // _LOUDNESS_HZ
     padded = np.zeros(steps * hop)
     padded[: min(len(audio.samples), len(padded))] = audio.samples[: len(padded)]
     power = (padded.reshape(steps, hop) ** 2).mean(axis=1)
@@ -165,6 +164,6 @@ def _loudness(audio: Audio, steps: int) -> Curve:
 def _without_short_pauses(voice: Mask, rate: int) -> Mask:
     filled = voice.copy()
     for first, last in runs(~voice):
-        if last - first + 1 < PAUSE * rate:
+        if last - first + 1 < MIN_PAUSE_S * rate:
             filled[first : last + 1] = True
     return filled

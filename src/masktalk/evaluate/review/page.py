@@ -11,11 +11,11 @@ from string import Template
 import cv2
 import numpy as np
 
-from masktalk.evaluate.chart import MOST_ROWS, ROW_SECONDS, charts
-from masktalk.evaluate.figures import Figure
-from masktalk.evaluate.moments import TITLES, Shot
-from masktalk.evaluate.observation import Observation
-from masktalk.evaluate.review import Review
+from masktalk.evaluate.review.chart import MAX_ROWS, ROW_SECONDS, charts
+from masktalk.evaluate.review.comparison import Review
+from masktalk.evaluate.review.figures import Figure
+from masktalk.evaluate.review.highlights import TITLES, Shot
+from masktalk.evaluate.review.observation import Observation
 from masktalk.types import UInt8Array
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
@@ -24,7 +24,7 @@ _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
 def page(review: Review) -> str:
     """The HTML of a review, pictures and all."""
     seen = review.video.seen
-    template = Template(files("masktalk.evaluate").joinpath("page.html").read_text("utf-8"))
+    template = Template(files("masktalk.evaluate.review").joinpath("page.html").read_text("utf-8"))
     other = review.against
     return template.substitute(
         title=escape(seen.path.name),
@@ -33,11 +33,11 @@ def page(review: Review) -> str:
         figures_hint=_figures_hint(review),
         cards="\n".join(_cards(review)),
         legend=_legend(review),
-        charts="\n".join(charts(seen, other.seen if other else None, review.moments)),
+        charts="\n".join(charts(seen, other.seen if other else None, review.highlights)),
         charts_note=_charts_note(seen),
-        moments="\n".join(_moments(review)),
+        highlights="\n".join(_highlights(review)),
         footer="Made by <b>masktalk review</b>. The mouth is tracked with MediaPipe's face mesh "
-        "and freed of head pose; lengths are in distances between the outer eye corners.",
+        "and freed of head pose; lengths are in inter-ocular distances.",
     )
 
 
@@ -63,7 +63,7 @@ def notices(review: Review) -> list[str]:
                 f"No face was seen in {name}. A covered, drawn or turned-away face cannot be "
                 "measured this way; judge the pictures below by eye."
             )
-        if seen.covered:
+        if seen.occluded:
             found.append(
                 f"The mouth in {name} is covered. What moves over it cannot be measured this way; "
                 "judge the pictures below by eye."
@@ -116,14 +116,14 @@ def _legend(review: Review) -> str:
 
 
 def _charts_note(seen: Observation) -> str:
-    shown = ROW_SECONDS * MOST_ROWS
+    shown = ROW_SECONDS * MAX_ROWS
     if seen.seconds <= shown:
         return ""
     return f'<p class="hint">The first {shown:.0f} of {seen.seconds:.0f} seconds.</p>'
 
 
-def _moments(review: Review) -> list[str]:
-    numbered = list(enumerate(review.moments))
+def _highlights(review: Review) -> list[str]:
+    numbered = list(enumerate(review.highlights))
     parts = []
     for kind, group in groupby(numbered, key=lambda entry: entry[1].kind):
         title, hint = TITLES[kind]
@@ -139,7 +139,7 @@ def _figure(review: Review, index: int) -> str:
         rows.append(review.against.shots[index])
     shot = rows[0]
     opening = "" if shot is None or np.isnan(shot.opening) else f"open {100 * shot.opening:.0f} %"
-    caption = f"<b>{index + 1}</b><span>{review.moments[index].time:.2f} s</span>"
+    caption = f"<b>{index + 1}</b><span>{review.highlights[index].time:.2f} s</span>"
     return (
         f"<figure>{''.join(_pair(row) for row in rows)}"
         f"<figcaption>{caption}<span>{opening}</span></figcaption></figure>"

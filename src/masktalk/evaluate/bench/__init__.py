@@ -1,0 +1,1 @@
+"""Benchmarks of rendering and of live sessions on this machine."""

@@ -1,0 +1,1 @@
+"""Review of a talking video: figures, curves, highlights, a page and a contact sheet."""
