@@ -29,23 +29,23 @@ class Canvas:
         )
 
     def blob(self, points: Sequence[Point], colour: Colour, soft: float = 0.0) -> None:
-        """A closed smooth curve through ``points``, filled; ``soft`` blurs its edge."""
+        """Fill a closed smooth curve through ``points``; ``soft`` blurs its edge."""
         self._lay(self._filled(_smooth(points)), colour, soft)
 
     def polygon(self, points: Sequence[Point], colour: Colour, soft: float = 0.0) -> None:
-        """A polygon with straight edges, filled."""
+        """Fill a polygon with straight edges."""
         self._lay(self._filled(np.array(points, float)), colour, soft)
 
     def ellipse(
         self, centre: Point, radii: Point, colour: Colour, soft: float = 0.0, tilt: float = 0.0
     ) -> None:
-        """A filled ellipse; ``tilt`` in degrees."""
+        """Fill an ellipse; ``tilt`` in degrees."""
         self._lay(self._oval(centre, radii, tilt), colour, soft)
 
     def line(
         self, points: Sequence[Point], colour: Colour, width: float, soft: float = 0.0
     ) -> None:
-        """An open smooth curve of one width with round ends."""
+        """Draw an open smooth curve of one width with round ends."""
         curve = _smooth(points, closed=False)
         mask = self._blank()
         cv2.polylines(
@@ -54,18 +54,18 @@ class Canvas:
         self._lay(mask, colour, soft)
 
     def shade(self, inside: Sequence[Point], centre: Point, radii: Point, colour: Colour) -> None:
-        """A wide soft spot that stays within a closed curve."""
+        """Draw a wide soft spot inside a closed curve."""
         spot = self._oval(centre, radii, 0.0).astype(np.float32) / 255
         within = self._filled(_smooth(inside)).astype(np.float32) / 255
         self._mix(_blurred(spot, min(radii) * _SCALE / 2.2) * within, colour)
 
     def grain(self, strength: float, seed: int = 1) -> None:
-        """Fine paper grain, so that flat areas are not sterile."""
+        """Add fine paper grain, so that flat areas are not sterile."""
         noise = np.random.default_rng(seed).normal(0, strength, self._pixels.shape[:2])
         self._pixels += cv2.GaussianBlur(noise, (0, 0), 2.0)[..., None].astype(np.float32) * 4
 
     def finish(self) -> UInt8Array:
-        """(height, width, 3) uint8 RGB."""
+        """Return the drawing, (height, width, 3) uint8 RGB."""
         small = cv2.resize(self._pixels, self._size, interpolation=cv2.INTER_AREA)
         return np.asarray(np.clip(small + 0.5, 0, 255), np.uint8)
 
@@ -102,12 +102,12 @@ class Canvas:
 
 
 def mirrored(points: Sequence[Point], axis: float) -> list[Point]:
-    """The points on the other side of the vertical line x = ``axis``."""
+    """Mirror points, [(x, y)], at the vertical line x = ``axis``."""
     return [(2 * axis - x, y) for x, y in points]
 
 
 def _smooth(points: Sequence[Point], closed: bool = True) -> npt.NDArray[np.float64]:
-    """Catmull-Rom curve through the points (Catmull and Rom, 1974), 16 steps a span."""
+    """Return a Catmull-Rom curve (Catmull and Rom, 1974), 16 steps a span."""
     given = np.array(points, float)
     if closed:
         ring = np.concatenate([given[-1:], given, given[:2]])
@@ -126,7 +126,7 @@ def _smooth(points: Sequence[Point], closed: bool = True) -> npt.NDArray[np.floa
 
 
 def _blurred(weight: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
-    """A Gaussian blur; wide ones are made small and enlarged, which nobody can tell."""
+    """Blur with a Gaussian; wide ones at reduced size, which nobody can tell."""
     step = max(int(sigma / 4), 1)
     height, width = weight.shape
     small = cv2.resize(weight, (width // step, height // step), interpolation=cv2.INTER_AREA)

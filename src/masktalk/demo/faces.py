@@ -16,7 +16,7 @@ _MIDDLE = 192.0
 
 
 def draw_ninja() -> UInt8Array:
-    """(512, 384, 3) uint8 RGB: a ninja whose hood leaves only a slit for the eyes."""
+    """Draw a ninja whose hood leaves only a slit for the eyes, (512, 384, 3) uint8 RGB."""
     canvas = Canvas(384, 512, (196, 205, 214), (122, 134, 150))
     canvas.ellipse((268, 128), (96, 96), (238, 226, 204), soft=1.5)
     _ninja_body(canvas)
@@ -105,7 +105,7 @@ def _brow(canvas: Canvas, centre: Point, side: int, drop: float) -> None:
 
 
 def draw_cartoon() -> UInt8Array:
-    """(512, 384, 3) uint8 RGB: a plain cartoon face with flat colours and outlines."""
+    """Draw a plain cartoon face with flat colours and outlines, (512, 384, 3) uint8 RGB."""
     canvas = Canvas(384, 512, (255, 226, 150), (255, 190, 120))
     ink: Colour = (62, 36, 40)
     canvas.ellipse((_MIDDLE, 214), (150, 176), (120, 62, 48))

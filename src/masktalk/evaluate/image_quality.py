@@ -15,7 +15,7 @@ _MOUTH_BELOW, _EYES_BELOW, _HALF = 0.75, -0.1, 0.55
 
 
 def mouth_crop(frame: Frame, mesh: FloatArray, side: int = 128) -> UInt8Array:
-    """(side, side, 3) the mouth region, upright, of equal size and place for any head pose.
+    """Return the mouth region, upright and of equal size for any head pose, (side, side, 3).
 
     The upper face decides where it lies, so a mouth that moves moves inside it.
 
@@ -28,7 +28,7 @@ def mouth_crop(frame: Frame, mesh: FloatArray, side: int = 128) -> UInt8Array:
 
 
 def upper_crop(frame: Frame, mesh: FloatArray, side: int = 128) -> UInt8Array:
-    """(side, side, 3) eyes and brows, at the scale of ``mouth_crop``."""
+    """Return eyes and brows at the scale of ``mouth_crop``, (side, side, 3)."""
     return _crop(frame, mesh, side, _EYES_BELOW)
 
 
@@ -60,7 +60,7 @@ def lip_distance(a: FloatArray, b: FloatArray) -> float:
 
 
 def ssim(a: UInt8Array, b: UInt8Array) -> float:
-    """Structural similarity of two pictures' brightness, 1 when equal.
+    """Return the structural similarity of two (H, W, 3) RGB images' luma, 1 when equal.
 
     Wang et al., "Image quality assessment", IEEE TIP 2004: Gaussian window of 11 pixels
     and deviation 1.5, K1 0.01, K2 0.03.
@@ -78,7 +78,7 @@ def ssim(a: UInt8Array, b: UInt8Array) -> float:
 
 
 def psnr(a: UInt8Array, b: UInt8Array, where: npt.NDArray[np.bool_] | None = None) -> float:
-    """Peak signal to noise ratio in decibels; infinite when equal.
+    """Return the peak signal-to-noise ratio in decibels, infinite when equal.
 
     Args:
         a: (H, W, 3) uint8.
@@ -91,7 +91,7 @@ def psnr(a: UInt8Array, b: UInt8Array, where: npt.NDArray[np.bool_] | None = Non
 
 
 def sharpness(picture: UInt8Array) -> float:
-    """How much fine detail there is: mean gradient of the finest band against all contrast.
+    """Return the mean gradient of the finest band over all contrast of an (H, W, 3) image.
 
     Independent of brightness and contrast; smaller is softer.
     """
@@ -102,7 +102,7 @@ def sharpness(picture: UInt8Array) -> float:
 
 
 def slope_along(picture: UInt8Array, ring: npt.NDArray[np.bool_]) -> float:
-    """Mean gradient magnitude in grey levels a pixel on a ring of pixels."""
+    """Return the mean gradient, grey levels a pixel, of an (H, W, 3) image on an (H, W) ring."""
     grey = cv2.cvtColor(np.ascontiguousarray(picture[..., :3]), cv2.COLOR_RGB2GRAY)
     grey = grey.astype(np.float32)
     slope = np.hypot(
@@ -113,7 +113,7 @@ def slope_along(picture: UInt8Array, ring: npt.NDArray[np.bool_]) -> float:
 
 
 def edge_ring(alpha: UInt8Array, width: int = 2) -> npt.NDArray[np.bool_]:
-    """(h, w) the pixels along the edge of where a patch has any effect."""
+    """Return the pixels along the edge of an (h, w) alpha matte, (h, w) bool."""
     inside = np.pad((alpha > 0).astype(np.uint8), width)
     kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     ring = cv2.dilate(inside, kernel) - cv2.erode(inside, kernel)
@@ -121,7 +121,7 @@ def edge_ring(alpha: UInt8Array, width: int = 2) -> npt.NDArray[np.bool_]:
 
 
 def downward_flow(before: UInt8Array, after: UInt8Array) -> FloatArray:
-    """(H, W) pixels by which each place moved down (Farnebäck, SCIA 2003)."""
+    """Return the downward optical flow between (H, W, 3) images, (H, W) (Farnebäck, SCIA 2003)."""
     first, second = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (before, after))
     flow = np.zeros((*first.shape, 2), np.float32)
     moved = cv2.calcOpticalFlowFarneback(first, second, flow, 0.5, 4, 21, 5, 7, 1.5, 0)

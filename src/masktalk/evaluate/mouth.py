@@ -95,27 +95,31 @@ class MouthScore:
     clips: tuple[ClipScore, ...]
 
     def median(self, figure: str) -> float:
-        """The median of one of the correlations."""
+        """Return the median of one of the correlations."""
         values = [getattr(clip, figure) for clip in self.clips]
         finite = [value for value in values if np.isfinite(value)]
         return float(np.median(finite)) if finite else float("nan")
 
     @property
     def precision(self) -> float:
+        """Return the share of predicted closures that were made."""
         predicted = sum(clip.predicted_closures for clip in self.clips)
         return sum(clip.matched_closures for clip in self.clips) / max(predicted, 1)
 
     @property
     def recall(self) -> float:
+        """Return the share of recorded closures that are predicted."""
         true = sum(clip.true_closures for clip in self.clips)
         return sum(clip.matched_closures for clip in self.clips) / max(true, 1)
 
     @property
     def f1(self) -> float:
+        """Return the harmonic mean of precision and recall."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 
     def as_dict(self) -> dict[str, float | int]:
+        """Return the figures by their short names."""
         return {
             "clips": len(self.clips),
             "lag": self.lag,
@@ -143,26 +147,26 @@ class MouthTrack:
 
     @property
     def t(self) -> Curve:
-        """(N,) seconds."""
+        """Return the times in seconds, (N,)."""
         return np.array([float(record.time) for record in self.records])
 
     @property
     def tracked(self) -> Mask:
-        """(N,) whether there was a face."""
+        """Return the frames that show a face, (N,) bool."""
         return np.array([record.tracked for record in self.records], np.bool_)
 
     def curve(self, name: str) -> Curve:
-        """(N,) one length by its name in ``MouthMeasures``; NaN without a face."""
+        """Return one length by its name in ``MouthMeasures``, (N,), NaN without a face."""
         return np.array([getattr(record, name) for record in self.records], np.float64)
 
     @property
     def aperture(self) -> Curve:
-        """(N,) gap between the inner lips in inter-ocular distances; NaN without a face."""
+        """Return the inner lip gap in inter-ocular distances, (N,), NaN without a face."""
         return self.curve("aperture")
 
     @property
     def width(self) -> Curve:
-        """(N,) mouth width in inter-ocular distances; NaN without a face."""
+        """Return the mouth width in inter-ocular distances, (N,), NaN without a face."""
         return self.curve("width")
 
 
@@ -214,7 +218,7 @@ def _clip(true: RecordedMouth, said: PredictedMouth, lag: float) -> ClipScore:
 
 
 def correlation(a: Curve, b: Curve) -> float:
-    """Pearson's r where both are finite; NaN when one is constant or fewer than 8 remain."""
+    """Return Pearson's r of two (N,) curves where both are finite, NaN when one is constant."""
     both = np.isfinite(a) & np.isfinite(b)
     a, b = a[both], b[both]
     if len(a) < 8 or a.std() < 1e-9 or b.std() < 1e-9:
@@ -223,7 +227,7 @@ def correlation(a: Curve, b: Curve) -> float:
 
 
 def closed(aperture: Curve) -> Mask:
-    """(N,) where the lips meet, judged by the curve's own range."""
+    """Return the frames in which the lips meet, by the range of the (N,) curve itself."""
     if not np.isfinite(aperture).any():
         return np.zeros(len(aperture), np.bool_)
     low, high = np.nanpercentile(aperture, [5, 95])
@@ -232,14 +236,20 @@ def closed(aperture: Curve) -> Mask:
 
 
 def runs(mask: Mask) -> list[tuple[int, int]]:
-    """First and last index of every run of true."""
+    """Return the first and last index of every run of true in an (N,) mask."""
     edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def matches(real: list[tuple[int, int]], made: list[tuple[int, int]], time: Curve) -> int:
-    """How many runs pair up one to one, nearest first, within the tolerance."""
+    """Count the runs that pair up one to one, nearest first, within the tolerance.
+
+    Args:
+        real: First and last index of every recorded run.
+        made: The same of every predicted run.
+        time: (N,) seconds.
+    """
     candidates = []
     for i, (begin, end) in enumerate(real):
         for j, (first, last) in enumerate(made):
@@ -277,7 +287,7 @@ def evaluate_mouths(folder: str | os.PathLike[str], progress: Progress = no_prog
 
 
 def talking_videos(root: Path) -> list[Path]:
-    """The file itself, or every video in a folder by name.
+    """List the file itself, or every video in a folder by name.
 
     Raises:
         InputError: There is none.

@@ -56,7 +56,7 @@ class SheetOptions:
 
 
 def mouth_sheet(avatar: Avatar, options: SheetOptions | None = None) -> UInt8Array:
-    """(H, W, 3) the avatar as it is and with every mouth of ``MOUTHS``, labelled.
+    """Draw the avatar as it is and with every mouth of ``MOUTHS``, labelled, (H, W, 3).
 
     Raises:
         InputError: No frame of the avatar has a face.
@@ -111,11 +111,13 @@ class _Held:
         self._steps = 0
 
     def push(self, audio: Audio) -> Articulation:
+        """Return the held mouth for the length of the audio."""
         steps = int(audio.duration * 100) + 1
         begin, self._steps = self._steps, self._steps + steps
         return Articulation(np.tile(self._values, (steps, 1)), 100, Fraction(begin, 100))
 
     def flush(self) -> Articulation:
+        """Return nothing more."""
         return Articulation(np.zeros((0, len(CHANNELS)), np.float32), 100)
 
 

@@ -64,11 +64,11 @@ class Reenactment:
 
     @property
     def gain(self) -> float:
-        """Share by which the lips are nearer than a still picture's; 0.25 is the bar."""
+        """Return the share by which the lips are nearer than a still image's."""
         return 1 - self.spoken.distance / self.still.distance
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, the gain included."""
+        """Return plain values, the gain included."""
         return {**asdict(self), "gain": self.gain}
 
 

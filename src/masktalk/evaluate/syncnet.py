@@ -35,7 +35,7 @@ _BATCH = 16
 
 
 def lip_sync_figures(seen: Observation, weights: Path | None = None) -> list[Figure]:
-    """LSE-D and LSE-C, or why they cannot be had.
+    """Return LSE-D and LSE-C, or the reason why they are missing.
 
     Args:
         seen: The video.
@@ -82,7 +82,7 @@ def _kept_weights() -> Path | None:
 
 
 def build_syncnet() -> torch.nn.Module:
-    """The network with fresh weights, keys as in the public checkpoint.
+    """Build the network with fresh weights, keys as in the public checkpoint.
 
     Raises:
         MissingExtraError: torch is not installed.
@@ -136,7 +136,7 @@ def build_syncnet() -> torch.nn.Module:
 
 
 def load_syncnet(path: Path) -> torch.nn.Module:
-    """The network with a checkpoint's weights.
+    """Load a checkpoint into the network.
 
     Raises:
         WeightsError: The file is no SyncNet checkpoint.
@@ -167,7 +167,7 @@ def _torch() -> Any:
 def lip_sync_error(
     network: torch.nn.Module, lips: UInt8Array, sound: FloatArray
 ) -> tuple[float, float]:
-    """LSE-D and LSE-C.
+    """Return LSE-D and LSE-C.
 
     Args:
         network: SyncNet.
@@ -209,7 +209,7 @@ def _errors(seen: FloatArray, heard: FloatArray) -> tuple[float, float]:
 
 
 def face_crops(seen: Observation) -> UInt8Array:
-    """(N, 224, 224, 3) BGR: the face's box with the margins SyncNet was trained with.
+    """Crop the face with the margins SyncNet was trained with, (N, 224, 224, 3) BGR.
 
     Frames are taken 25 times a second; one without a face repeats the place before.
 
@@ -230,7 +230,7 @@ def face_crops(seen: Observation) -> UInt8Array:
 
 
 def _boxes(seen: Observation) -> npt.NDArray[np.float64]:
-    """(N, 3) middle x, middle y and half the longer side of the face's box, smoothed."""
+    """Return centre x, centre y and half the longer side of the face box, smoothed, (N, 3)."""
     rows = np.full((len(seen.meshes), 3), np.nan)
     for index, mesh in enumerate(seen.meshes):
         if mesh is not None:
@@ -256,7 +256,7 @@ def _crop(pixels: UInt8Array, box: npt.NDArray[np.float64]) -> UInt8Array:
 
 
 def mfcc(samples: FloatArray, rate: int = 16000) -> FloatArray:
-    """(N, 13) mel-frequency cepstral coefficients, 100 a second, as SyncNet hears them.
+    """Return mel-frequency cepstral coefficients of (N,) samples, 100 a second, (M, 13).
 
     Davis and Mermelstein, IEEE TASSP 1980: pre-emphasis 0.97, windows of 25 ms every
     10 ms without tapering, 26 mel bands up to half the rate, 13 coefficients liftered by
@@ -279,7 +279,7 @@ def mfcc(samples: FloatArray, rate: int = 16000) -> FloatArray:
 
 
 def _mel_bands(count: int, points: int, rate: int) -> npt.NDArray[np.float64]:
-    """(count, points / 2 + 1) triangles evenly spaced in mel, edges on whole bins."""
+    """Return triangles evenly spaced in mel, edges on whole bins, (count, points / 2 + 1)."""
     top = 2595 * np.log10(1 + rate / 2 / 700)
     edges = 700 * (10 ** (np.linspace(0, top, count + 2) / 2595) - 1)
     bins = np.floor((points + 1) * edges / rate).astype(int)

@@ -21,7 +21,7 @@ def corpus(
     hours: Annotated[float, typer.Option(help="Of speech.")] = 6.0,
     seed: int = 1,
 ) -> None:
-    """Let the system's synthesisers speak and keep sound and phones."""
+    """Synthesise speech with the system's voices; keep audio and phones."""
     from masktalk.train.corpus import CorpusOptions, make_corpus
 
     for path in make_corpus(CorpusOptions(folder, hours, seed)):
@@ -99,7 +99,7 @@ def evaluate(
     network: Annotated[Path, typer.Argument(help="A trained network.")],
     corpus: Annotated[Path, typer.Option(help="Folder made by `corpus`, another seed.")] = _DEFAULT,
 ) -> None:
-    """Phone accuracy and gesture correlation on a corpus, clean and with noise."""
+    """Measure phone accuracy and gesture correlation on a corpus, clean and with noise."""
     from masktalk.train.evaluation import evaluate as measure
 
     for condition, figures in measure(network, corpus).items():
@@ -108,6 +108,7 @@ def evaluate(
 
 
 def main() -> None:
+    """Run the command line; exit with 2 on an error of the user's."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         app(prog_name="python -m masktalk.train")

@@ -32,7 +32,7 @@ class NoiseBank:
 
     @staticmethod
     def make(random: np.random.Generator, seconds: int = 40) -> NoiseBank:
-        """White (twice), pink, brown and speech-shaped noise, hum, and music of a sort."""
+        """Make white (twice), pink, brown and speech-shaped noise, hum, and music of a sort."""
         count = seconds * _RATE
         noises = [_coloured(random, count, slope) for slope in (0.0, 0.0, 0.5, 1.0, 0.8)]
         noises += [_hum(random, count), _music(random, count), _music(random, count)]
@@ -45,7 +45,7 @@ class NoiseBank:
 
 
 def augment(rows: FloatArray, bank: NoiseBank, random: np.random.Generator) -> FloatArray:
-    """(B, T, BANDS) augmented and levelled rows of (B, T, BANDS) log-mel."""
+    """Return augmented and normalised rows, (B, T, BANDS), of (B, T, BANDS) log-mel."""
     out = np.stack([_warp(row, random) if random.random() < 0.7 else row for row in rows])
     speech = np.array(out)
     for index in range(len(out)):
@@ -65,7 +65,7 @@ def augment(rows: FloatArray, bank: NoiseBank, random: np.random.Generator) -> F
 
 
 def _exchanged(rows: FloatArray, random: np.random.Generator) -> FloatArray:
-    """Some examples with the long-term spectrum of another (MixStyle, Zhou et al. 2021).
+    """Exchange long-term spectra between examples (MixStyle, Zhou et al. 2021).
 
     A network must not know synthesisers by their colour: real voices have none of theirs.
     """
@@ -79,7 +79,7 @@ def _exchanged(rows: FloatArray, random: np.random.Generator) -> FloatArray:
 
 
 def _masked(rows: FloatArray, random: np.random.Generator) -> FloatArray:
-    """Bands and moments lost (SpecAugment, Park et al. 2019)."""
+    """Mask bands and steps (SpecAugment, Park et al. 2019)."""
     means = rows.mean(axis=1)
     for row, mean in zip(rows, means, strict=True):
         for _ in range(int(random.integers(0, 3))):
@@ -153,7 +153,7 @@ def _hum(random: np.random.Generator, count: int) -> FloatArray:
 
 
 def _music(random: np.random.Generator, count: int) -> FloatArray:
-    """Decaying chords and beats: pitched, broad-band and rhythmic, which is what confuses."""
+    """Synthesise decaying chords and beats: pitched, broad-band and rhythmic."""
     out = np.zeros(count)
     length = int(_RATE * random.uniform(0.25, 0.6))
     time = np.arange(2 * length) / _RATE

@@ -47,7 +47,7 @@ CODECS: dict[str, Codec] = {
 
 
 def coded(audio: Audio, codec: Codec) -> Audio:
-    """The same speech after the codec, as long as before and in time with it."""
+    """Return the (N,) samples after the codec, of equal length and in time with them."""
     decoded = _decoded(_encoded(audio, codec), codec)
     samples = _in_time(audio.samples, decoded)
     return Audio(samples, SPEECH_RATE)
@@ -84,7 +84,7 @@ def _decoded(data: bytes, codec: Codec) -> FloatArray:
 
 
 def _in_time(before: FloatArray, after: FloatArray) -> FloatArray:
-    """(N,) ``after`` moved to where it is most like ``before``, which has N samples."""
+    """Shift ``after`` to where it is most like ``before``, (N,)."""
     likeness = fftconvolve(after, before[::-1])
     reach = int(_DELAY * SPEECH_RATE)
     zero = len(before) - 1

@@ -194,7 +194,7 @@ def _espeak(language: str, seconds: float, seed: int) -> Iterator[Utterance]:
 
 
 def features_of(audio: Audio) -> FloatArray:
-    """(N, BANDS) natural log of mel power, before anything is normalised."""
+    """Return the natural log of mel power before normalisation, (N, BANDS)."""
     spectrum = Spectrum()
     power = np.concatenate([spectrum.push(_samples_of(audio)), spectrum.flush()])
     return np.asarray(np.log(power @ mel_filters(BANDS, LOW, HIGH) + _TINY), np.float32)
@@ -206,7 +206,7 @@ def _samples_of(audio: Audio) -> FloatArray:
 
 
 def labels_of(utterance: Utterance, steps: int) -> npt.NDArray[np.uint8]:
-    """(steps,) phone class at the middle of every step; a diphthong is split evenly."""
+    """Return the phone class at the middle of every step, (steps,); a diphthong is split evenly."""
     labels = np.full(steps, INDEX[SILENCE], np.uint8)
     for segment in utterance.segments:
         classes = classes_of(segment.symbol, utterance.alphabet)

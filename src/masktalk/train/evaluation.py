@@ -16,7 +16,7 @@ _STEPS = 1500
 def evaluate(
     path: Path, corpus: Path, seed: int = 99, noise: int = 40
 ) -> dict[str, dict[str, float]]:
-    """Share of steps whose phone class is right, and r of the gestures, a line a condition.
+    """Return phone accuracy and gesture correlation, one entry a condition.
 
     Raises:
         InputError: The corpus is empty.

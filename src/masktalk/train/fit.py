@@ -85,7 +85,7 @@ class Shard:
 
 
 def read_corpus(folder: Path) -> list[Shard]:
-    """Every shard of a corpus.
+    """Read every shard of a corpus.
 
     Raises:
         InputError: The folder has none.
@@ -183,7 +183,7 @@ def _quiet_start(
     bank: NoiseBank,
     random: np.random.Generator,
 ) -> tuple[FloatArray, npt.NDArray[np.uint8]]:
-    """The same with only a faint noise at the beginning: nobody knows yet how loud speech is."""
+    """Replace the beginning with faint noise: the level of the speech is then unknown."""
     count = int(random.integers(10, len(rows) // 2))
     noise = bank.rows[random.integers(len(bank.rows))]
     begin = int(random.integers(0, len(noise) - count))

@@ -29,32 +29,38 @@ class _Graph:
         self.outputs: list[onnx.ValueInfoProto] = []
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node."""
         name = f"{kind.lower()}{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
     def constant(self, value: npt.NDArray[np.generic]) -> str:
+        """Add a constant of any shape."""
         name = f"constant{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(value, name))
         return name
 
     def weight(self, value: FloatArray) -> str:
-        """A constant kept in half precision; onnxruntime unfolds it once, when it loads."""
+        """Add a half-precision constant; onnxruntime unfolds it once, when it loads."""
         return self.add("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
 
     def slice(self, value: str, first: int, last: int, axis: int) -> str:
+        """Add a slice of one axis."""
         ends = [self.constant(np.array([end], np.int64)) for end in (first, last, axis)]
         return self.add("Slice", value, *ends)
 
     def takes(self, name: str, shape: list[str | int]) -> str:
+        """Declare an input."""
         self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         return name
 
     def gives(self, name: str, value: str, shape: list[str | int]) -> None:
+        """Declare an output."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def save(self, path: Path) -> None:
+        """Check the graph and write it."""
         graph = helper.make_graph(self.nodes, path.stem, self.inputs, self.outputs, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)])
         model.ir_version = _IR
@@ -63,7 +69,7 @@ class _Graph:
 
 
 def save_acoustic_graph(model: AcousticModel, path: Path) -> None:
-    """(N, 3, 13) ``features`` in, (N, P) ``posteriors`` out, as ``AcousticModel`` does it."""
+    """Write the graph of ``AcousticModel``: ``features`` (N, 3, 13) to ``posteriors`` (N, P)."""
     _, phones, _, gaussians = model.factors.shape
     graph = _Graph()
     features = graph.takes("features", ["steps", 3, 13])
@@ -91,7 +97,7 @@ def save_acoustic_graph(model: AcousticModel, path: Path) -> None:
 
 
 def _factors(graph: _Graph, factors: FloatArray) -> tuple[str, str]:
-    """(26, P * G) factors of x^2 and x, and (P * G,) the rest, from means and variances.
+    """Return (26, P * G) factors of x^2 and x, and (P * G,) constants, from means and variances.
 
     Those are what the pack keeps, in half precision; onnxruntime works the rest out once.
     """
@@ -114,14 +120,14 @@ def _factors(graph: _Graph, factors: FloatArray) -> tuple[str, str]:
 
 
 def _weights(graph: _Graph, weights: FloatArray) -> str:
-    """(P, G, S) mixture weights from their logarithms in steps, as the pack keeps them."""
+    """Return (P, G, S) mixture weights from their quantised logarithms."""
     steps = np.round(-np.log(weights) / WEIGHT_STEP).astype(np.uint8)
     logs = graph.add("Cast", graph.constant(steps), to=TensorProto.FLOAT)
     return graph.add("Exp", graph.add("Mul", logs, graph.constant(np.array(-WEIGHT_STEP))))
 
 
 def save_network_graph(network: Network, path: Path) -> None:
-    """(N, BANDS) prepared ``rows`` and the layers' pasts in, heads and pasts out."""
+    """Write the graph from ``rows`` (N, BANDS) and the layers' states to heads and states."""
     graph = _Graph()
     x = graph.takes("rows", ["steps", len(network.layers[0].weight) // network.layers[0].taps])
     for index, layer in enumerate(network.layers):

@@ -33,13 +33,14 @@ class Block(nn.Module):
         self.drop = nn.Dropout(DROPPED)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs for (B, T, channels)."""
         y = self.conv(self._side_by_side(x))
         y = self.norm(y.flatten(0, 1)).view(y.shape)
         answer: Tensor = self.drop(torch.relu(y))
         return x + answer if self.residual else answer
 
     def _side_by_side(self, x: Tensor) -> Tensor:
-        """(B, T, taps * inputs), the oldest tap first."""
+        """Stack the taps, the oldest first, (B, T, taps * inputs)."""
         reach = (self.taps - 1) * self.dilation
         padded = torch.cat([x[:, :1].expand(-1, reach, -1), x], dim=1)
         steps = x.shape[1]
@@ -58,7 +59,7 @@ class Block(nn.Module):
         self.norm.bias.copy_(mean + bias)
 
     def folded(self) -> Layer:
-        """The same with the normalisation folded into the weights."""
+        """Return the layer with the normalisation folded into the weights."""
         variance, mean = self.norm.running_var, self.norm.running_mean
         assert variance is not None
         assert mean is not None
@@ -85,6 +86,7 @@ class SpeechModel(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in heads.items()})
 
     def forward(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the outputs for (B, T, channels)."""
         x = (rows + float(SHIFT)) * float(SCALE)
         for block in self.blocks:
             x = block(x)
@@ -94,7 +96,7 @@ class SpeechModel(nn.Module):
 
     @torch.no_grad()
     def resume(self, network: Network, rows: Tensor) -> None:
-        """Take over a trained network's weights.
+        """Load a trained network's weights.
 
         Args:
             network: Of the same shape.
@@ -117,7 +119,7 @@ class SpeechModel(nn.Module):
             head.bias.copy_(bias)
 
     def exported(self, delays: dict[str, int], classes: tuple[str, ...]) -> Network:
-        """The same for the run time, without torch."""
+        """Return the model for inference without torch."""
         layers = tuple(block.folded() for block in self.blocks if isinstance(block, Block))
         heads = {
             name: (_array(head.weight.T), _array(head.bias))

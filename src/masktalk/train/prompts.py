@@ -48,7 +48,7 @@ class Prompt:
 
 
 def prompts(folder: Path, language: str) -> Iterator[Prompt]:
-    """Every spoken prompt of one language.
+    """Return every spoken prompt of one language.
 
     Args:
         folder: Where the packages' ``asterisk`` and ``doc`` folders lie, /usr/share as a rule.
@@ -111,7 +111,7 @@ def _read(path: Path) -> Audio:
 def _aligned(
     features: FloatArray, text: str, voice: str, network: Network
 ) -> npt.NDArray[np.uint8] | None:
-    """(N,) phone classes, or nothing where the text and the sound don't belong together."""
+    """Return phone classes, (N,), or None where text and audio don't match."""
     rows = levelled(features[None])[0]
     delay = network.delays["late"]
     scores = NetworkStage(network).push(np.concatenate([rows, np.repeat(rows[-1:], delay, 0)]))

@@ -39,7 +39,7 @@ class TextMaker:
                 self._next[padded[index - _ORDER : index]].append(padded[index])
 
     def sentence(self) -> str:
-        """One line of text of some two to twelve words."""
+        """Return one line of text of some two to twelve words."""
         kind = self._random.random()
         if kind < 0.2:
             return str(self._random.choice(self._sentences))

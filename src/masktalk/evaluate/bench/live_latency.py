@@ -76,7 +76,7 @@ class LiveFigures:
     load: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, the lists as median, 99th percentile and count."""
+        """Return plain values, the lists as median, 99th percentile and count."""
         plain = asdict(self)
         for name in ("onset_streamed", "onset_burst", "visible_burst", "interrupt"):
             plain[name] = _spread(plain[name])
@@ -130,7 +130,7 @@ def _make_bundle(folder: Path) -> Path:
 
 
 def _speech() -> Audio:
-    """The demo's speech, from its first loud vowel on."""
+    """Return the demo's speech from its first loud vowel on."""
     with as_file(files("masktalk.demo") / "material" / "speech.flac") as path:
         audio = read_audio(path, 24_000)
     loud = int(np.argmax(np.abs(audio.samples) > 0.2))
@@ -178,7 +178,7 @@ class _Trial:
         self.stills: list[float] = []
 
     def see(self, moment: Moment) -> None:
-        """Take one moment in, as it leaves."""
+        """Record one frame as it leaves."""
         now = time.monotonic()
         if moment.onset is not None:
             self._onset = (moment.time, moment.onset)
@@ -282,7 +282,7 @@ class _Attendance:
     memory_late: int = 0
 
     def mean(self, early: bool) -> float:
-        """Seconds; over the first or the last tenth."""
+        """Return the mean lateness in seconds over the first or the last tenth."""
         tenth = max(len(self.lateness) // 10, 1)
         return float(np.mean(self.lateness[:tenth] if early else self.lateness[-tenth:]))
 
@@ -306,7 +306,7 @@ async def _attend(session: SessionApart, seconds: float) -> _Attendance:
 
 
 def _memory(process_id: int) -> int:
-    """Bytes of a process resident now (Linux), else the most this one ever had."""
+    """Return the resident bytes of a process (Linux), else this process's peak."""
     status = Path(f"/proc/{process_id}/statm")
     if status.exists():
         return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -51,6 +51,7 @@ class Ratio:
 
     @property
     def ratio(self) -> float:
+        """Return measured over baseline."""
         return self.measured / self.baseline
 
 
@@ -62,10 +63,12 @@ class BenchResult:
     ratios: tuple[Ratio, ...]
 
     def as_dict(self) -> dict[str, Any]:
+        """Return plain values, ratios included."""
         rows = [{**asdict(row), "ratio": round(row.ratio, 3)} for row in self.ratios]
         return {"machine": self.machine, "ratios": rows}
 
     def markdown(self) -> str:
+        """Return the result as a Markdown page."""
         lines = ["# Speed", "", "Written by `masktalk bench`; ratios within one run.", ""]
         lines += [f"- {name}: {value}" for name, value in self.machine.items()]
         lines += ["", "| what | measured | baseline | ratio | bar |", "|---|---|---|---|---|"]
@@ -196,7 +199,7 @@ def _write_video(path: Path, seconds: int) -> Path:
 
 
 def _swaying(seconds: int) -> Iterator[Frame]:
-    """The cartoon before a grainy wall, moving from side to side as heads do."""
+    """Yield the cartoon before a grainy wall, swaying as heads do."""
     face = _large_cartoon()
     grain = np.random.default_rng(1).integers(0, 12, face.shape, dtype=np.uint8)
     still = np.minimum(face, 243) + grain

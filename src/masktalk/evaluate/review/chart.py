@@ -33,7 +33,7 @@ class _Row:
 
 
 def charts(seen: Observation, other: Observation | None, highlights: list[Highlight]) -> list[str]:
-    """One SVG for every twelve seconds, the first minute at most."""
+    """Draw one SVG for every twelve seconds, five at most."""
     seconds = max(seen.seconds, 0.5)
     count = min(max(int(np.ceil(seconds / ROW_SECONDS - 0.2)), 1), MAX_ROWS)
     span = seconds / count if count < MAX_ROWS else min(seconds / count, ROW_SECONDS)
@@ -41,7 +41,7 @@ def charts(seen: Observation, other: Observation | None, highlights: list[Highli
 
 
 def own_range(curve: Curve) -> Curve:
-    """A curve from its 2nd to its 98th percentile as 0 to 1, a little beyond allowed."""
+    """Scale an (N,) curve from its 2nd to its 98th percentile to 0..1, a little beyond allowed."""
     known = curve[np.isfinite(curve)]
     if not len(known):
         return curve
@@ -94,7 +94,7 @@ def _wave(seen: Observation, row: _Row) -> list[str]:
 
 
 def _asked(seen: Observation, row: _Row) -> list[str]:
-    """What the sound asks for: a filled curve, and ticks where the lips should meet."""
+    """Draw the articulated opening as an area, and ticks where the lips should meet."""
     sound = seen.sound
     if sound is None:
         return []
@@ -117,7 +117,7 @@ def _asked(seen: Observation, row: _Row) -> list[str]:
 
 
 def _line(name: str, time: Curve, value: Curve, row: _Row) -> list[str]:
-    """A curve, broken where it is not known."""
+    """Draw a curve, broken where it is unknown."""
     known = np.isfinite(value) & row.holds(time)
     parts = []
     for first, last in runs(known):

@@ -78,7 +78,7 @@ def review(
     options: ReviewOptions | None = None,
     progress: Progress = no_progress,
 ) -> Review:
-    """Look at a talking video from all sides.
+    """Review a talking video: figures, curves and highlights.
 
     Raises:
         MediaError: A file cannot be read.
@@ -123,7 +123,7 @@ def _source_figures(seen: Observation, source: Path) -> list[Figure]:
 
 
 def _unpadded(frame: Frame, origin: Frame) -> Frame:
-    """The frame without the column or row that an encoder of even sizes has repeated."""
+    """Crop the column or row that an encoder of even sizes has repeated."""
     height, width = origin.pixels.shape[:2]
     if (frame.height, frame.width) != (height + height % 2, width + width % 2):
         return frame
@@ -156,7 +156,7 @@ def _seams(name: str, seams: list[float]) -> Figure:
 
 
 def _source_frames(source: Path, rate: Fraction) -> Iterator[Frame]:
-    """The source's frames as an avatar of it plays them, for ever."""
+    """Yield the source's frames for ever, in the order in which an avatar plays them."""
     if is_avatar(source):
         with Avatar(source) as avatar:
             for step in itertools.count():
@@ -187,7 +187,12 @@ class _Replay:
 
 
 def mouth_region(frame: Frame, mesh: FloatArray) -> Mask:
-    """(H, W) the lower face, which speech may move: from under the nose to below the chin."""
+    """Return the lower face, from under the nose to below the chin, (H, W) bool.
+
+    Args:
+        frame: The frame, (H, W, 3 or 4).
+        mesh: (478, 3) mesh landmarks in pixels of the frame.
+    """
     hull = cv2.convexHull(mesh[list(LOWER_FACE), :2].astype(np.float32))
     middle = hull.mean(axis=0)
     grown = (middle + (hull - middle) * 1.25).astype(np.int32)

@@ -26,7 +26,7 @@ _CHART_HEIGHT = 190
 
 
 def sheet(review: Review) -> Image.Image:
-    """The contact sheet of a review, 1600 pixels wide."""
+    """Draw the contact sheet of a review, 1600 pixels wide."""
     rows = 1 if review.against is None else 2
     highlights = len(review.highlights)
     kinds = [highlight.kind for highlight in review.highlights]
@@ -112,7 +112,7 @@ class _Canvas:
                 self._draw.line(points, fill=colour, width=2, joint="curve")
 
     def group(self, review: Review, indices: list[int]) -> None:
-        """The moments of one kind under their title."""
+        """Draw the highlights of one kind under their title."""
         title, hint = TITLES[review.highlights[indices[0]].kind]
         self._text(_MARGIN, self.y + 10, title, 22)
         self._text(_MARGIN + 300, self.y + 15, hint, 16, _SOFT)
@@ -175,7 +175,7 @@ class _Plot:
 
 
 def _filling(picture: UInt8Array, width: int, height: int) -> Image.Image:
-    """The picture scaled to cover a box, its upper middle kept."""
+    """Scale an image to cover a box, its upper middle kept."""
     image = Image.fromarray(picture)
     scale = max(width / image.width, height / image.height)
     size = (max(round(image.width * scale), width), max(round(image.height * scale), height))
@@ -185,5 +185,5 @@ def _filling(picture: UInt8Array, width: int, height: int) -> Image.Image:
 
 
 def _plain(text: str) -> str:
-    """Without the signs the drawing font may lack."""
+    """Replace the signs that the drawing font may lack."""
     return text.replace("·", "|").replace("×", "x").replace("–", "-")

@@ -44,7 +44,7 @@ class Synchrony:
 
 
 def synchrony(seen: Observation, sound: AudioCurves) -> Synchrony:
-    """Correlation of the tracked opening with what the sound asks for, over lags of 0.3 s.
+    """Correlate the tracked opening with the articulated one, over lags of up to 0.3 s.
 
     A positive lag means that the mouth is late.
     """
@@ -60,7 +60,7 @@ def synchrony(seen: Observation, sound: AudioCurves) -> Synchrony:
 
 
 def figures(seen: Observation) -> list[Figure]:
-    """The figures that one video gives by itself."""
+    """Return the figures that one video gives by itself."""
     return [
         *_sync_figures(seen),
         _closures(seen),
@@ -71,12 +71,12 @@ def figures(seen: Observation) -> list[Figure]:
 
 
 def missing(name: str, why: str) -> Figure:
-    """A figure that cannot be had."""
+    """Return a figure without a value, and the reason."""
     return Figure(name, "–", "none", why)
 
 
 def graded(value: float, good: float, fair: float) -> Grade:
-    """Good up to one limit, fair up to the other; limits that fall mean more is better."""
+    """Grade a value by its limits; limits that fall mean that more is better."""
     if not np.isfinite(value):
         return "none" if np.isnan(value) else "good"
     better: Callable[[float], bool] = (

@@ -60,7 +60,7 @@ class Shot:
 
 
 def choose_highlights(seen: Observation) -> list[Highlight]:
-    """Up to four of each kind, in order of time."""
+    """Choose up to four times of each kind, in order of time."""
     sound = seen.sound
     if sound is None:
         aperture = seen.track.aperture
@@ -88,7 +88,7 @@ def _highlights(kind: Kind, times: list[float]) -> list[Highlight]:
 
 
 def _peaks(time: Curve, value: Curve) -> list[float]:
-    """The largest values that are some way apart."""
+    """Return the times of the largest values that are some way apart."""
     left = value.copy()
     found: list[float] = []
     while len(found) < _PER_KIND and np.isfinite(left).any():
@@ -99,7 +99,7 @@ def _peaks(time: Curve, value: Curve) -> list[float]:
 
 
 def _run_middles(time: Curve, mask: Mask) -> list[float]:
-    """Middles of the longest runs."""
+    """Return the middles of the longest runs."""
     longest = sorted(runs(mask), key=lambda run: run[0] - run[1])[: 3 * _PER_KIND]
     found: list[float] = []
     for first, last in longest:
@@ -110,7 +110,7 @@ def _run_middles(time: Curve, mask: Mask) -> list[float]:
 
 
 def take_shots(seen: Observation, highlights: list[Highlight]) -> list[Shot | None]:
-    """Pictures of each highlight, from one more pass over the video."""
+    """Take the images of each highlight in one more pass over the video."""
     count = len(seen.meshes)
     wanted = [round(highlight.time * float(seen.rate)) for highlight in highlights]
     if count == 1:

@@ -43,7 +43,7 @@ class AudioCurves:
     speaking: Mask
 
     def pauses(self) -> list[tuple[float, float]]:
-        """Begin and end of every silence in seconds."""
+        """Return begin and end of every pause in seconds."""
         return [(self.time[a], self.time[b]) for a, b in runs(~self.speaking)]
 
 
@@ -75,14 +75,16 @@ class Observation:
 
     @property
     def seconds(self) -> float:
+        """Return the duration in seconds."""
         return float(len(self.meshes) / self.rate)
 
     @property
     def has_face(self) -> bool:
+        """Tell if any frame shows a face."""
         return bool(self.track.tracked.any())
 
     def silent_frames(self) -> Mask:
-        """(N,) frames well inside a pause."""
+        """Return the frames well inside a pause, (N,) bool."""
         quiet = np.zeros(len(self.track), np.bool_)
         if self.sound is not None:
             for begin, end in self.sound.pauses():
@@ -91,7 +93,7 @@ class Observation:
 
 
 def observe(path: str | os.PathLike[str], progress: Progress = no_progress) -> Observation:
-    """Look at every frame of a video once and hear its sound.
+    """Track the mouth in every frame of a video and articulate its audio.
 
     Raises:
         MediaError: It cannot be read as a video or a picture.
@@ -132,7 +134,7 @@ def _detail(frame: Frame, mesh: FloatArray | None) -> tuple[float, float]:
 
 
 def _hear(path: Path) -> AudioCurves | None:
-    """The sound of a file; None when it has none."""
+    """Articulate the audio of a file; None when it has none."""
     try:
         blocks = [block.samples for block in stream_audio(path)]
     except MediaError:

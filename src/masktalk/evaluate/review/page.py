@@ -22,7 +22,7 @@ _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88]
 
 
 def page(review: Review) -> str:
-    """The HTML of a review, pictures and all."""
+    """Return the HTML of a review, images included."""
     seen = review.video.seen
     template = Template(files("masktalk.evaluate.review").joinpath("page.html").read_text("utf-8"))
     other = review.against
@@ -42,7 +42,7 @@ def page(review: Review) -> str:
 
 
 def subtitle(seen: Observation) -> str:
-    """Length, size, rate and how often a face was seen, in one line."""
+    """Return length, size, frame rate and share of frames with a face in one line."""
     tracked = int(seen.track.tracked.sum())
     return (
         f"{seen.seconds:.2f} s · {seen.width}×{seen.height} · {float(seen.rate):.5g} fps · "
@@ -51,7 +51,7 @@ def subtitle(seen: Observation) -> str:
 
 
 def notices(review: Review) -> list[str]:
-    """What could not be looked at, in words."""
+    """List the parts that could not be measured, in words."""
     found = []
     for reviewed in (review.video, review.against):
         if reviewed is None:

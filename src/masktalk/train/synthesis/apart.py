@@ -20,10 +20,11 @@ class Apart:
         self._pool = self._start()
 
     def close(self) -> None:
+        """End the process."""
         self._pool.shutdown()
 
     def run(self, work: Callable[[str], Result], text: str) -> Result | None:
-        """What ``work(text)`` gives; nothing when the process died of it."""
+        """Return ``work(text)``, or None when the process died of it."""
         try:
             return self._pool.submit(work, text).result()
         except BrokenProcessPool:

@@ -46,15 +46,21 @@ class Voice(Protocol):
     """One speaker of one synthesiser."""
 
     @property
-    def language(self) -> str: ...
+    def language(self) -> str:
+        """Return the language's code."""
+        ...
 
     def say(self, text: str) -> Utterance:
-        """Raises MasktalkError when the synthesiser fails."""
+        """Synthesise a text.
+
+        Raises:
+            MasktalkError: The synthesiser fails.
+        """
         ...
 
 
 def read_wave(path: Path) -> Audio:
-    """16-bit mono RIFF, as flite and festival write it."""
+    """Read 16-bit mono RIFF, as flite and festival write it."""
     with wave.open(str(path), "rb") as reader:
         rate = reader.getframerate()
         samples = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
@@ -62,7 +68,7 @@ def read_wave(path: Path) -> Audio:
 
 
 def segments_from_ends(lines: list[tuple[str, float]]) -> tuple[Segment, ...]:
-    """Segments from (symbol, end) pairs."""
+    """Make segments from (symbol, end) pairs."""
     starts = [0.0, *(end for _, end in lines)]
     return tuple(
         Segment(start, end, symbol) for start, (symbol, end) in zip(starts, lines, strict=False)

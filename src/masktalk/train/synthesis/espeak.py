@@ -65,6 +65,7 @@ class EspeakVoice:
     pitch_range: int = 50
 
     def say(self, text: str) -> Utterance:
+        """Synthesise a text."""
         library, rate = _library()
         name = self.language + (f"+{self.variant}" if self.variant else "")
         if library.espeak_SetVoiceByName(name.encode()) != 0:

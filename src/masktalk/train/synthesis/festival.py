@@ -53,13 +53,15 @@ class FestivalVoice:
 
     @property
     def language(self) -> str:
+        """Return the language's code."""
         return VOICES[self.name][0]
 
     def say(self, text: str) -> Utterance:
+        """Synthesise a text."""
         return self.say_all([text])[0]
 
     def say_all(self, texts: list[str]) -> list[Utterance]:
-        """Many texts in one process: loading a voice takes longer than speaking."""
+        """Synthesise many texts in one process: loading a voice takes longer than speaking."""
         _, alphabet, encoding, package = VOICES[self.name]
         with tempfile.TemporaryDirectory() as folder:
             script = [_SCRIPT.format(name=self.name, stretch=self.stretch)]

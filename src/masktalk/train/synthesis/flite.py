@@ -27,6 +27,7 @@ class FliteVoice:
     language: str = "en"
 
     def say(self, text: str) -> Utterance:
+        """Synthesise a text."""
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "speech.wav"
             command = ["flite", "-voice", self.name, "-psdur"]
