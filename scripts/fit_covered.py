@@ -21,10 +21,10 @@ import numpy.typing as npt
 from PIL import Image
 
 import masktalk
-from masktalk.landmarks import MOUTH
 from masktalk.faces.covered import EyeFrame, guess_strength
 from masktalk.faces.covers import COVERS, cover_mouth
 from masktalk.faces.examiner import Examiner, Look, mesh_roi
+from masktalk.landmarks import MOUTH
 from masktalk.types import FloatArray, UInt8Array
 
 Doubles = npt.NDArray[np.float64]

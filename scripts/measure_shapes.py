@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.media import read_audio
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.speech.acoustic import load_acoustic_model
 from masktalk.speech.coarticulation import dominance
 from masktalk.speech.hearing import Hearing
-from masktalk.speech.intake import SPEECH_RATE
 from masktalk.speech.phones import INDEX
 from masktalk.speech.shapes import APERTURE_SPREAD, FUTURE, PAST, WIDTH_SPREAD
 from masktalk.speech.spectrum import STEP_RATE, Spectrum

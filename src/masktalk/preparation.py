@@ -1,4 +1,4 @@
-"""Make an avatar: locate once, keep the folder, render from it many times."""
+"""Prepare an avatar: locate its faces once, keep the folder, render from it many times."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from masktalk.avatar import (
     FACES_NAME,
+    IMAGE_FRAME_RATE,
+    MOUTH_CHOICES,
     Avatar,
     FaceTrack,
     Manifest,
+    MouthChoice,
     MouthMode,
     SourceRecord,
     file_digest,
@@ -34,50 +37,63 @@ from masktalk.faces.painted import is_drawing, look_at_mouth
 from masktalk.landmarks import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 from masktalk.masking import write_overlay
 from masktalk.media import FrameStore, Source, open_source
+from masktalk.options import described
 from masktalk.types import Face, Progress, UInt8Array, no_progress
 
 if TYPE_CHECKING:
-    from masktalk.types import Frame
+    from masktalk.options import described
+from masktalk.types import Frame
 
 logger = logging.getLogger(__name__)
 
 _CACHED_AVATARS = 24
 
-#: The rate that a picture, which is one frame held, is counted at.
-PICTURE_FRAME_RATE = Fraction(25)
-
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """How an avatar is made; another value makes another avatar.
+    """Options of ``prepare``; another value makes another avatar.
 
     Attributes:
-        face: Which of several faces: ``largest``, ``left``, ``right``, a number counted
-            from the left, or a point in it.
-        points: A file of rig points for a face that nothing finds.
-        mouth: ``auto`` decides by what covers the mouth; ``open``, ``cloth``, ``draw``.
-        rate: Frames per second of a folder of frames, which has none of its own.
-        unmasked: The same person without the mask that the source shows: this one
-            speaks, and the mask is laid back over it.
-        mask: The mask alone (RGBA), or its matte; None tells it from the two pictures.
+        face: Face to animate, of several.
+        points: JSON file of rig points for a face that is not detected.
+        mouth: Animation of the mouth.
+        fps: Frames per second of a folder of frames.
+        unmasked: The same person without the mask that the source shows: this face speaks,
+            and the mask is composited back over it.
+        mask: The mask alone (RGBA), or its alpha matte; None derives it from the two images.
+
+    Raises:
+        OptionError: ``mouth`` or ``fps`` has no such value.
     """
 
-    face: FaceChoice = "largest"
-    points: Path | None = None
-    mouth: str = "auto"
-    rate: Fraction | None = None
-    unmasked: Path | None = None
-    mask: Path | None = None
+    face: FaceChoice = described(
+        "largest", "Face to animate: largest, left, right, a number from the left, or X,Y."
+    )
+    points: Path | None = described(
+        None, "JSON with mouth corners, lips, chin and eyes, for a face that is not detected."
+    )
+    mouth: MouthChoice = described(
+        "auto", "Mouth: auto, open (lips), cloth (covered by cloth) or draw (it has none)."
+    )
+    fps: Fraction | None = described(None, "Frame rate of a folder of frames [25].")
+    unmasked: Path | None = described(
+        None, "The same person without the mask: this face speaks, the mask is composited over it."
+    )
+    mask: Path | None = described(
+        None, "The mask alone (RGBA) or its matte; derived from the two images unless given."
+    )
 
     def __post_init__(self) -> None:
-        if self.mouth not in ("auto", "open", "cloth", "draw"):
+        if self.mouth not in MOUTH_CHOICES:
             raise OptionError(
-                f"--mouth {self.mouth}", "no such mouth", "choose auto, open, cloth or draw"
+                f"`mouth` {self.mouth}", "is unknown", f"choose one of {', '.join(MOUTH_CHOICES)}"
             )
+        if self.fps is not None and self.fps <= 0:
+            raise OptionError(f"`fps` {self.fps}", "must be positive")
 
     def key(self) -> dict[str, Any]:
-        """What of the options the avatar depends on, as plain JSON values."""
-        plain = {**asdict(self), "rate": str(self.rate) if self.rate else None}
+        """Return the options that the avatar depends on as plain JSON values."""
+        plain = {**asdict(self), "fps": str(self.fps) if self.fps else None}
         plain["face"] = list(self.face) if isinstance(self.face, tuple) else self.face
         plain["points"] = file_digest(self.points) if self.points else None
         for name in ("unmasked", "mask"):
@@ -92,22 +108,22 @@ def prepare(
     options: PrepareOptions | None = None,
     progress: Progress = no_progress,
 ) -> Avatar:
-    """Make an avatar of a picture, a video or a folder of frames, or open a prepared one.
+    """Prepare an avatar from an image, a video or a folder of frames, or open a prepared one.
 
     A folder that already holds the same source prepared with the same options is opened
     as it is; any other avatar in it is replaced once the new one is complete.
 
     Args:
-        source: The picture, video, folder of frames or avatar folder.
-        folder: Where to keep it; None keeps it in the user's cache.
-        options: How to make it.
-        progress: Told how far it is.
+        source: The image, video, folder of frames or avatar folder.
+        folder: Folder to write; None writes to the user's cache.
+        options: See there; None for the defaults.
+        progress: Progress callback.
 
     Raises:
         MediaError: The source cannot be read.
         NoFaceError: No frame has a face.
         PointsError: The points file is wrong.
-        BundleError: An avatar folder was given and it is not sound.
+        BundleError: An avatar folder was given and it is damaged.
         OutputError: ``folder`` cannot be written or holds something else.
     """
     source = Path(source)
@@ -116,7 +132,7 @@ def prepare(
         return _open_prepared(source, folder, options)
     if options.points is not None:
         read_points(options.points)
-    opened = open_source(source, rate=options.rate)
+    opened = open_source(source, fps=options.fps)
     record = SourceRecord(name=source.name, kind=opened.kind, digest=opened.digest())
     target = Path(folder) if folder is not None else _cache_folder(record, options)
     kept = _keep(target, record, options)
@@ -135,14 +151,14 @@ def _open_prepared(source: Path, folder: object, options: PrepareOptions) -> Ava
     if options != PrepareOptions():
         raise OptionError(
             source,
-            "is prepared already, so --face, --points, --mouth and --mask do not apply",
+            "is prepared already, so preparation options do not apply",
             "prepare it again from its source with them",
         )
     return Avatar(source)
 
 
 def _keep(target: Path, record: SourceRecord, options: PrepareOptions) -> Avatar | None:
-    """The avatar that is there, when it is sound and the same; None when one must be made."""
+    """Return the avatar in ``target`` if it is intact and the same; None if it must be made."""
     if not target.exists():
         return None
     if not is_avatar(target):
@@ -166,7 +182,7 @@ def _stamp(options: PrepareOptions) -> dict[str, Any]:
 
 @contextmanager
 def _built_beside(target: Path) -> Iterator[Path]:
-    """A new folder beside ``target`` that takes its place when all went well."""
+    """Yield a new folder beside ``target`` that replaces it on success."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -196,7 +212,7 @@ def _build(
     options: PrepareOptions,
     progress: Progress,
 ) -> None:
-    bare = open_source(options.unmasked, rate=options.rate) if options.unmasked else source
+    bare = open_source(options.unmasked, fps=options.fps) if options.unmasked else source
     with FrameStore.create(folder, bare, partial(progress, "storing")) as store:
         found = list(_locate_all(store, options, progress))
         _require_face(bare.path, found)
@@ -211,7 +227,7 @@ def _build(
             options=_stamp(options),
             width=store.width,
             height=store.height,
-            rate=store.rate or PICTURE_FRAME_RATE,
+            rate=store.rate or IMAGE_FRAME_RATE,
             frame_count=store.frame_count,
             has_alpha=store.has_alpha,
             mouth=_mouth(options, found, store),
@@ -222,14 +238,14 @@ def _build(
 def _locate_all(
     store: FrameStore, options: PrepareOptions, progress: Progress
 ) -> Iterator[Face | None]:
-    faces = track(_stored(store), store.rate or PICTURE_FRAME_RATE, locate_options(options))
+    faces = track(_stored(store), store.rate or IMAGE_FRAME_RATE, locate_options(options))
     for done, face in enumerate(faces, start=1):
         progress("locating", done, store.frame_count)
         yield face
 
 
 def locate_options(options: PrepareOptions) -> LocateOptions:
-    """What of the options concerns finding the face."""
+    """Return the options of face location."""
     return LocateOptions(
         face=options.face,
         points=read_points(options.points) if options.points else None,
@@ -246,9 +262,9 @@ def _require_face(source: Path, found: list[Face | None]) -> None:
     if all(face is None for face in found):
         raise NoFaceError(
             source,
-            "no face found",
-            "give its mouth corners, lips, chin and eyes with --points FILE, "
-            "or drag them in the browser with 'masktalk serve'",
+            "no face detected",
+            "give its mouth corners, lips, chin and eyes in a file as `points`, "
+            "or place them in the browser with 'masktalk serve'",
         )
     missing = sum(face is None for face in found)
     if missing:
@@ -270,7 +286,7 @@ def _mouth(options: PrepareOptions, found: list[Face | None], store: FrameStore)
 
 
 def _is_drawn(pixels: UInt8Array, face: Face) -> bool:
-    """Whether a face that only a person could point at is a drawing without lips to move."""
+    """Tell whether a face located by rig points is a drawing without lips."""
     if face.located_by != "points" or not is_drawing(pixels, face.box):
         return False
     painted = look_at_mouth(pixels, face.mesh[[LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER], :2])
@@ -278,7 +294,7 @@ def _is_drawn(pixels: UInt8Array, face: Face) -> bool:
 
 
 def cache_root() -> Path:
-    """Where avatars are kept when no folder is named: MASKTALK_CACHE, or the user's cache."""
+    """Return the cache folder: MASKTALK_CACHE, or the user's cache."""
     base = os.environ.get("MASKTALK_CACHE")
     if base:
         return Path(base)
@@ -292,7 +308,7 @@ def _cache_folder(record: SourceRecord, options: PrepareOptions) -> Path:
 
 
 def _prune(avatars: Path) -> None:
-    """Forget the cached avatars that were made longest ago."""
+    """Remove the oldest cached avatars."""
     folders = [path for path in avatars.iterdir() if is_avatar(path)]
     folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for old in folders[_CACHED_AVATARS:]:

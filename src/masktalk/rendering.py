@@ -1,4 +1,4 @@
-"""Offline: an avatar and speech in, a talking video out, one frame at a time."""
+"""Offline rendering: an avatar and speech in, a talking video out, one frame at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from masktalk.avatar import Avatar
+from masktalk.avatar import IMAGE_FRAME_RATE, Avatar
 from masktalk.compose import paste
 from masktalk.compose.background import read_background
 from masktalk.engines import Articulator, Engine, Speech, frame_count, make_engine
@@ -23,67 +23,69 @@ from masktalk.media import (
     check_output,
     stream_audio,
 )
+from masktalk.options import described
 from masktalk.types import Audio, Frame, Patch, Progress, no_progress
 
 logger = logging.getLogger(__name__)
 
 SpeechSource: TypeAlias = "str | os.PathLike[str] | Audio | Iterable[Audio]"
 
-#: Frames per second of a talking picture, which has no rate of its own.
-PICTURE_RATE = Fraction(25)
-_RATES = (Fraction(1), Fraction(240))
+_FRAME_RATES = (Fraction(1), Fraction(240))
 
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How a video is made.
+    """Options of ``render``.
 
     Attributes:
         engine: Name in the table of engines.
         engine_options: The engine's own options by name.
-        fps: Frames per second; None for the avatar's own (25 for a picture).
+        fps: Frames per second; None for the avatar's own (25 for an image).
         encoder: Name of the video encoder; None for the best that opens.
         crf: Constant rate factor; None for the encoder's usual.
-        preview: Only so many seconds of the speech; None for all of it.
+        preview: Seconds of the speech to render; None for all of it.
         overwrite: Whether an existing file may be replaced.
-        articulator: What turns the sound into articulation; None for the engine's own.
-        background: A colour or a picture behind a transparent avatar; None keeps alpha.
+        articulator: Audio to articulation; None for the engine's own.
+        background: A colour or an image behind a transparent avatar; None keeps alpha.
     """
 
-    engine: str = "warp"
+    engine: str = described("warp", "Engine; `masktalk engines` lists them.")
     engine_options: Mapping[str, Any] = field(default_factory=dict)
-    fps: Fraction | None = None
-    encoder: str | None = None
-    crf: int | None = None
-    preview: Fraction | None = None
-    overwrite: bool = False
+    fps: Fraction | None = described(None, "Frame rate [the avatar's own, 25 for an image].")
+    encoder: str | None = described(None, "Video encoder [the best that opens].")
+    crf: int | None = described(None, "Quality, 0 (best) to 51 [18].")
+    preview: Fraction | None = described(None, "Seconds of the speech to render [all].")
+    overwrite: bool = described(False, "Replace an existing file.")
     articulator: Articulator | None = None
-    background: str | None = None
+    background: str | None = described(
+        None, "Colour or image behind a transparent avatar [transparency is kept]."
+    )
 
     def __post_init__(self) -> None:
-        if self.fps is not None and not _RATES[0] <= self.fps <= _RATES[1]:
-            raise OptionError(f"--fps {self.fps}", f"must lie in {_RATES[0]}..{_RATES[1]}")
+        low, high = _FRAME_RATES
+        if self.fps is not None and not low <= self.fps <= high:
+            raise OptionError(f"`fps` {self.fps}", f"must lie in {low}..{high}")
         if self.preview is not None and self.preview <= 0:
-            raise OptionError(f"--preview {float(self.preview):g}", "must be more than 0 seconds")
+            raise OptionError(f"`preview` {float(self.preview):g}", "must be more than 0 seconds")
         if self.crf is not None and not 0 <= self.crf <= 51:
-            raise OptionError(f"--crf {self.crf}", "must lie in 0..51")
+            raise OptionError(f"`crf` {self.crf}", "must lie in 0..51")
 
     def rate_for(self, avatar: Avatar) -> Fraction:
-        """Frames per second of the result."""
+        """Return the frame rate of the result."""
         if self.fps is not None:
             return self.fps
-        return PICTURE_RATE if avatar.is_picture else avatar.rate
+        return IMAGE_FRAME_RATE if avatar.is_image else avatar.rate
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """What came out.
+class RenderResult:
+    """The result of ``render``.
 
     Attributes:
         path: The finished file.
-        frames: How many it has.
+        frames: Number of frames.
         rate: Frames per second.
-        encoder: Which encoder made it.
+        encoder: Name of the video encoder.
     """
 
     path: Path
@@ -95,18 +97,18 @@ class Rendered:
 def frames(
     avatar: Avatar, speech: SpeechSource, options: RenderOptions | None = None
 ) -> Iterator[Frame]:
-    """The avatar speaking, frame by frame, as fast as they are asked for.
+    """Yield the frames of the speaking avatar, lazily.
 
     Frame i is at ``i / rate`` seconds; there are ``round(seconds of speech x rate)``.
 
     Args:
         avatar: From ``prepare``.
-        speech: A file, sound, or an iterable of sound that may still be coming in.
-        options: How; what concerns the file is not used here.
+        speech: A file, audio, or an iterable of audio that may still be arriving.
+        options: See there; those of the output file are ignored.
     """
     options = options or RenderOptions()
     if options.background is not None and not avatar.has_alpha:
-        raise OptionError("--background", "does not apply: the avatar is not transparent")
+        raise OptionError("background", "does not apply: the avatar is not transparent")
     engine = make_engine(options.engine, dict(options.engine_options))
     engine = masked_engine(engine, avatar)
     engine.prepare(avatar)
@@ -121,13 +123,13 @@ def frames(
 
 
 def compose(avatar: Avatar, engine: Engine, speech: Speech) -> Iterator[Frame]:
-    """An engine's patches pasted over the avatar's own frames: the one way to a frame."""
+    """Composite an engine's patches onto the avatar's frames; yields every frame."""
     for step, patch in enumerate(engine.speak(avatar, speech)):
         yield compose_one(avatar, patch, speech.begin, Fraction(step) / speech.rate)
 
 
 def compose_one(avatar: Avatar, patch: Patch | None, begin: Fraction, time: Fraction) -> Frame:
-    """The frame at ``time`` of a speech that began at ``begin`` on the avatar's clock."""
+    """Return the frame at ``time`` of a speech that began at ``begin`` on the avatar's clock."""
     return paste(avatar.frame(avatar.index_at(begin + time)), patch, time)
 
 
@@ -137,15 +139,15 @@ def render(
     output: str | os.PathLike[str],
     options: RenderOptions | None = None,
     progress: Progress = no_progress,
-) -> Rendered:
-    """Write the avatar speaking to a file, which appears only when it is complete.
+) -> RenderResult:
+    """Render the speaking avatar to a file, which appears only when it is complete.
 
     Args:
         avatar: From ``prepare``, or anything ``prepare`` takes.
-        speech: A sound file, or a video whose sound is the speech.
+        speech: An audio file, or a video whose audio is the speech.
         output: .mp4, .mov, .mkv or .webm.
-        options: How.
-        progress: Told how far it is.
+        options: See there; None for the defaults.
+        progress: Progress callback.
 
     Raises:
         InputError: The avatar's source or the speech cannot be used.
@@ -172,7 +174,7 @@ def render(
             writer.write(frame)
             written += 1
             progress("rendering", written, total)
-    return Rendered(output, written, rate, writer.encoder.name)
+    return RenderResult(output, written, rate, writer.encoder.name)
 
 
 def _writer_options(avatar: Avatar, rate: Fraction, options: RenderOptions) -> WriterOptions:
@@ -197,7 +199,7 @@ def _blocks(speech: SpeechSource) -> Iterable[Audio]:
 
 
 def _limited(blocks: Iterable[Audio], seconds: Fraction | None) -> Iterator[Audio]:
-    """The blocks up to a time, the last one cut at it."""
+    """Yield the blocks up to a time, the last one cut at it."""
     for block in blocks:
         if seconds is None or block.end <= seconds:
             yield block

@@ -45,7 +45,7 @@ def test_a_prepared_avatar_gives_back_the_source(material, folder):
     with Avatar(folder) as avatar:
         source = np.asarray(Image.open(material / "cartoon.png").convert("RGB"))
         assert (avatar.frame(0).pixels == source).all()
-        assert avatar.is_picture
+        assert avatar.is_image
         assert (avatar.width, avatar.height, avatar.frame_count) == (384, 512, 1)
         face = avatar.faces[0]
         assert np.abs(face.left_corner - POINTS["left_corner"]).max() < 0.5
@@ -133,7 +133,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(material, tmp_path):
 def test_no_face_is_one_line_and_leaves_nothing(tmp_path):
     wall = tmp_path / "wall.png"
     Image.fromarray(np.full((120, 160, 3), 90, np.uint8)).save(wall)
-    with pytest.raises(NoFaceError, match=r"wall\.png: no face found; .*--points") as caught:
+    with pytest.raises(NoFaceError, match=r"wall\.png: no face detected; .*points") as caught:
         prepare(wall, tmp_path / "wall.avatar")
     assert "\n" not in str(caught.value)
     assert {path.name for path in tmp_path.iterdir()} == {"wall.png"}

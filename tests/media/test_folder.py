@@ -39,7 +39,7 @@ def test_frames_come_in_the_order_of_their_numbers(tmp_path, names):
 def test_the_rate_can_be_given(tmp_path):
     fill(tmp_path, ["1.png", "2.png"])
     rate = Fraction(24000, 1001)
-    assert [frame.time for frame in open_source(tmp_path, rate=rate).frames()] == [0, 1 / rate]
+    assert [frame.time for frame in open_source(tmp_path, fps=rate).frames()] == [0, 1 / rate]
 
 
 def test_other_files_are_not_frames(tmp_path):

@@ -81,7 +81,7 @@ def test_a_folder_is_kept_as_it_is(tmp_path, alpha):
     frames.mkdir()
     for index in range(10):
         Image.fromarray(quadrants(66 + 1, 50, alpha) // (index + 1)).save(frames / f"{index}.png")
-    kept = FrameStore.create(tmp_path, open_source(frames, rate=Fraction(24000, 1001)))
+    kept = FrameStore.create(tmp_path, open_source(frames, fps=Fraction(24000, 1001)))
     assert kept.rate == Fraction(24000, 1001)
     for index in (9, 0, 8):
         assert np.array_equal(kept.frame(index).pixels, quadrants(67, 50, alpha) // (index + 1))

@@ -105,10 +105,10 @@ def test_variable_frame_rate_becomes_constant(make_video):
 
 
 def test_a_rate_can_be_asked_for(make_video):
-    source = open_source(make_video(count=25), rate=Fraction(10))
+    source = open_source(make_video(count=25), fps=Fraction(10))
     assert (source.rate, source.frame_count) == (10, 10)
     assert [frame.time for frame in source.frames()] == [Fraction(i, 10) for i in range(10)]
-    assert open_source(make_video("w.mp4", count=25), rate=Fraction(50)).frame_count == 50
+    assert open_source(make_video("w.mp4", count=25), fps=Fraction(50)).frame_count == 50
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import numpy as np
 
 from masktalk.engines import Capabilities, Engine, Speech
 from masktalk.engines.base import frame_count
-from masktalk.landmarks import MESH_LANDMARKS
-from masktalk.types import CHANNELS, Articulation, Face, Frame, Patch
+from masktalk.types import CHANNELS, MESH_LANDMARKS, Articulation, Face, Frame, Patch
 
 LOOKAHEAD = Fraction(16, 100)
 
@@ -80,7 +79,7 @@ class PlainAvatar:
 
     def __init__(self, frame_count=1):
         self.frame_count = frame_count
-        self.is_picture = frame_count == 1
+        self.is_image = frame_count == 1
         mesh = np.zeros((MESH_LANDMARKS, 3), np.float32)
         mesh[:, 0], mesh[:, 1] = 32, 24
         mesh[33, 0], mesh[263, 0] = 22, 42

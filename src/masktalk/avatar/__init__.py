@@ -9,14 +9,24 @@ from masktalk.avatar.bundle import (
     ping_pong,
 )
 from masktalk.avatar.facetrack import FaceTrack
-from masktalk.avatar.manifest import Manifest, MouthMode, SourceRecord
+from masktalk.avatar.manifest import (
+    IMAGE_FRAME_RATE,
+    MOUTH_CHOICES,
+    Manifest,
+    MouthChoice,
+    MouthMode,
+    SourceRecord,
+)
 
 __all__ = [
     "FACES_NAME",
+    "IMAGE_FRAME_RATE",
+    "MOUTH_CHOICES",
     "OVERLAY_NAME",
     "Avatar",
     "FaceTrack",
     "Manifest",
+    "MouthChoice",
     "MouthMode",
     "SourceRecord",
     "file_digest",

@@ -70,7 +70,7 @@ class Avatar:
         return self.manifest.frame_count
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         """Whether it is a single picture, held."""
         return self.manifest.source.kind == "picture"
 

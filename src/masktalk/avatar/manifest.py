@@ -1,4 +1,4 @@
-"""What an avatar folder says about itself."""
+"""The description of an avatar folder: avatar.json."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
@@ -17,6 +17,11 @@ FORMAT = 1
 MANIFEST_NAME = "avatar.json"
 
 MouthMode: TypeAlias = Literal["open", "cloth", "draw"]
+MouthChoice: TypeAlias = Literal["auto", "open", "cloth", "draw"]
+MOUTH_CHOICES: tuple[MouthChoice, ...] = get_args(MouthChoice)
+
+#: Frame rate of a talking image, which has none of its own.
+IMAGE_FRAME_RATE = Fraction(25)
 
 ExactRate = Annotated[
     Fraction,
@@ -32,11 +37,11 @@ class Record(BaseModel):
 
 
 class SourceRecord(Record):
-    """Where the avatar came from.
+    """The source that an avatar was prepared from.
 
     Attributes:
         name: File or folder name, without its path.
-        kind: What it was.
+        kind: Kind of source.
         digest: SHA-256 of its content.
     """
 
@@ -51,13 +56,13 @@ class Manifest(Record):
     Attributes:
         format: Version of the folder's layout.
         source: Where it came from.
-        options: What it was prepared with; another value makes another avatar.
+        options: Options it was prepared with; another value makes another avatar.
         width: Pixels.
         height: Pixels.
-        rate: Frames per second; 25 for a picture, which is one frame held.
+        rate: Frames per second; 25 for an image, which is one frame held.
         frame_count: Frames stored.
         has_alpha: Whether the frames carry transparency.
-        mouth: How the mouth speaks: lips that ``open``, ``cloth`` that moves, or a
+        mouth: Animation of the mouth: lips that ``open``, ``cloth`` that moves, or a
             mouth to ``draw``.
         files: SHA-256 of every file that belongs to the avatar itself.
         seal: SHA-256 of everything above.
@@ -76,7 +81,7 @@ class Manifest(Record):
     seal: str = ""
 
     def sealed(self) -> Manifest:
-        """The same with its seal set."""
+        """Return the manifest with its seal set."""
         return self.model_copy(update={"seal": self._digest()})
 
     def _digest(self) -> str:

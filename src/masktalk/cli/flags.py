@@ -102,7 +102,7 @@ class AvatarFlags:
         return PrepareOptions(
             face=parse_face(self.face),
             points=self.points,
-            mouth=self.mouth,
+            mouth=self.mouth,  # type: ignore[arg-type]
             unmasked=self.unmasked,
             mask=self.mask,
         )

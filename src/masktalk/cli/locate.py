@@ -37,12 +37,13 @@ def locate(
 
 def locate_source(source: Path, options: PrepareOptions, progress: Progress) -> dict[str, Any]:
     """The entry of one source: its path and one record, or None, for every frame."""
+    from masktalk.avatar import IMAGE_FRAME_RATE
     from masktalk.faces import track
     from masktalk.media import open_source
-    from masktalk.preparation import PICTURE_FRAME_RATE, locate_options
+    from masktalk.preparation import locate_options
 
-    opened = open_source(source, rate=options.rate)
-    faces = track(opened.frames(), opened.rate or PICTURE_FRAME_RATE, locate_options(options))
+    opened = open_source(source, fps=options.fps)
+    faces = track(opened.frames(), opened.rate or IMAGE_FRAME_RATE, locate_options(options))
     frames = []
     for face in faces:
         frames.append(None if face is None else _record(face))

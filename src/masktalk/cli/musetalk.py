@@ -228,7 +228,7 @@ class _Engine:
         if clip.bundle is not None:
             clip.bundle.parent.mkdir(parents=True, exist_ok=True)
         rate = folder_rate(clip.source, parse_fraction(self._look.fps, "--fps"))
-        return prepare(clip.source, clip.bundle, PrepareOptions(rate=rate), progress)
+        return prepare(clip.source, clip.bundle, PrepareOptions(fps=rate), progress)
 
     def _options(self, clip: Clip) -> dict[str, Any]:
         look, work = self._look, self._work

@@ -26,7 +26,7 @@ def sheet(
     import cv2
 
     from masktalk.evaluate.mouth_sheet import mouth_sheet
-    from masktalk.media import check_output, write_whole
+    from masktalk.media import check_output, write_atomic
     from masktalk.preparation import prepare
 
     if output.suffix.lower() != ".png":
@@ -38,5 +38,5 @@ def sheet(
     ):
         picture = mouth_sheet(opened)
     _, packed = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    write_whole(output, packed.tobytes(), overwrite=overwrite)
+    write_atomic(output, packed.tobytes(), overwrite=overwrite)
     report({"output": str(output)}, str(output))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from masktalk.demo.faces import draw_cartoon, draw_ninja
 from masktalk.preparation import prepare
-from masktalk.rendering import Rendered, RenderOptions, render
+from masktalk.rendering import RenderOptions, RenderResult, render
 from masktalk.types import Progress, UInt8Array, no_progress
 
 _MATERIAL = files("masktalk.demo") / "material"
@@ -58,7 +58,7 @@ def write_material(folder: Path) -> tuple[list[Path], Path]:
     return faces, speech
 
 
-def show(folder: Path, progress: Progress = no_progress) -> Iterator[Rendered]:
+def show(folder: Path, progress: Progress = no_progress) -> Iterator[RenderResult]:
     """Render every face of the demo into ``folder``, one video after the other."""
     faces, speech = write_material(folder)
     for face in faces:

@@ -109,7 +109,7 @@ def reenact(
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "first"
         _write_frames(first, itertools.islice(source.frames(), lead))
-        making = PrepareOptions(rate=source.rate)
+        making = PrepareOptions(fps=source.rate)
         with prepare(first, Path(folder) / "avatar", making) as avatar:
             made = frames(avatar, speech, options or RenderOptions())
             real = itertools.islice(source.frames(), lead, None)

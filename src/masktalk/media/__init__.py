@@ -3,8 +3,9 @@
 from masktalk.media.audio import audio_duration, read_audio, stream_audio
 from masktalk.media.color import Color
 from masktalk.media.encoders import available_encoders, pick_encoder
-from masktalk.media.output import check_output, write_arrays, write_whole
-from masktalk.media.source import Limits, Source, SourceKind, open_source
+from masktalk.media.opening import open_source
+from masktalk.media.output import check_output, write_arrays, write_atomic
+from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.media.store import FrameStore
 from masktalk.media.writer import Writer, WriterOptions
 
@@ -24,5 +25,5 @@ __all__ = [
     "read_audio",
     "stream_audio",
     "write_arrays",
-    "write_whole",
+    "write_atomic",
 ]

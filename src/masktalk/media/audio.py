@@ -13,11 +13,11 @@ from typing import Any
 
 import av
 import numpy as np
-import soxr
 
 from masktalk.errors import MediaError
-from masktalk.media.local import open_input
-from masktalk.media.whole import check_length
+from masktalk.media.local_files import open_input
+from masktalk.media.resampling import chunked, resampled
+from masktalk.media.truncation import check_duration
 from masktalk.types import Audio, FloatArray
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def stream_audio(
     """
     size = max(round(block * rate), 1)
     done = 0
-    with open_sound(path) as sound:
+    with open_audio(path) as sound:
         for samples in chunked(resampled(_mono(sound.blocks()), sound.rate, rate), size):
             yield Audio(samples[:, 0], rate, Fraction(done, rate))
             done += len(samples)
@@ -62,7 +62,7 @@ def stream_audio(
 
 def audio_duration(path: str | os.PathLike[str]) -> Fraction:
     """Exact seconds of sound in a file, by decoding it without keeping it."""
-    with open_sound(path) as sound:
+    with open_audio(path) as sound:
         return Fraction(sum(len(samples) for samples in sound.blocks()), sound.rate)
 
 
@@ -97,7 +97,7 @@ class Sound:
             raise _silent(self.path)
         if len(self._container.streams) == 1:
             begin = (self._stream.start_time or 0) * self._stream.time_base
-            check_length(self.path, self._container, begin + Fraction(total, self.rate))
+            check_duration(self.path, self._container, begin + Fraction(total, self.rate))
 
     def _decoded(self) -> Iterator[FloatArray]:
         """Blocks as the decoder gives them; packets before the first good one are skipped."""
@@ -132,7 +132,7 @@ def _silent(path: Path) -> MediaError:
 
 
 @contextmanager
-def open_sound(path: str | os.PathLike[str]) -> Iterator[Sound]:
+def open_audio(path: str | os.PathLike[str]) -> Iterator[Sound]:
     """Open the first sound stream of a local file.
 
     Raises:
@@ -152,54 +152,6 @@ def open_sound(path: str | os.PathLike[str]) -> Iterator[Sound]:
         yield Sound(file, rate, stream.codec_context.layout.nb_channels, container, stream)
 
 
-def resampled(blocks: Iterator[FloatArray], source: int, target: int) -> Iterator[FloatArray]:
-    """(n, channels) blocks at another rate; N samples give exactly round(N * target / source)."""
-    if source == target:
-        yield from blocks
-        return
-    resampler: Any = None
-    taken = given = channels = 0
-    for samples in blocks:
-        if resampler is None:
-            channels = samples.shape[1]
-            resampler = soxr.ResampleStream(source, target, channels, dtype="float32")
-        taken += len(samples)
-        out = resampler.resample_chunk(samples)
-        given += len(out)
-        if len(out):
-            yield _bounded(out, channels)
-    if resampler is None:
-        return
-    nothing = np.zeros((0, channels), np.float32)
-    rest = _bounded(resampler.resample_chunk(nothing, last=True), channels)
-    missing = round(Fraction(taken * target, source)) - given
-    if missing > len(rest):
-        rest = np.concatenate([rest, np.zeros((missing - len(rest), channels), np.float32)])
-    yield rest[:missing]
-
-
-def chunked(blocks: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
-    """The same samples in blocks of ``size``; the last may be shorter."""
-    waiting: list[FloatArray] = []
-    held = 0
-    for samples in blocks:
-        waiting.append(samples)
-        held += len(samples)
-        if held < size:
-            continue
-        joined = np.concatenate(waiting)
-        whole = held - held % size
-        for start in range(0, whole, size):
-            yield joined[start : start + size]
-        waiting, held = [joined[whole:]], held - whole
-    if held:
-        yield np.concatenate(waiting)
-
-
 def _mono(blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
     for samples in blocks:
         yield samples.mean(axis=1, keepdims=True, dtype=np.float32)
-
-
-def _bounded(samples: Any, channels: int) -> FloatArray:
-    return np.clip(np.asarray(samples, np.float32).reshape(-1, channels), -1.0, 1.0)

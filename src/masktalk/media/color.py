@@ -49,7 +49,7 @@ class Color:
     range: str = "limited"
 
     #: What a picture is written as.
-    PICTURE: ClassVar[Color]
+    IMAGE: ClassVar[Color]
 
     def __post_init__(self) -> None:
         fields = (
@@ -95,7 +95,7 @@ class Color:
         return asdict(self)
 
 
-Color.PICTURE = Color()
+Color.IMAGE = Color()
 
 
 def is_rgb(pixel_format: av.VideoFormat) -> bool:

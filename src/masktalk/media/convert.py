@@ -80,9 +80,9 @@ class ToRgb:
 
     def __call__(self, frame: av.VideoFrame) -> UInt8Array:
         """(H, W, 3|4) of a decoded frame."""
-        return self.of_bare(copied(frame))
+        return self.untagged(copied(frame))
 
-    def of_bare(self, frame: av.VideoFrame) -> UInt8Array:
+    def untagged(self, frame: av.VideoFrame) -> UInt8Array:
         """(H, W, 3|4) of a frame without tags of its own."""
         converted = self._swscale(frame, "rgba" if self.alpha else "rgb24", self.layout.size)
         pixels = np.asarray(converted.to_ndarray(), np.uint8)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
+from masktalk.media.image import read_image
 from masktalk.media.orientation import Layout
-from masktalk.media.picture import read_picture
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame
 
@@ -30,10 +30,10 @@ class FolderSource(Source):
     def __init__(self, path: Path, rate: Fraction, limits: Limits) -> None:
         self.path = path
         self.rate: Fraction = rate
-        self.color = Color.PICTURE
+        self.color = Color.IMAGE
         self._limits = limits
         self.files = _pictures(path)
-        first = read_picture(self.files[0], limits)
+        first = read_image(self.files[0], limits)
         self.height, self.width = first.shape[:2]
         self.has_alpha = first.shape[2] == 4
         self.pixel_format = "rgba" if self.has_alpha else "rgb24"
@@ -42,7 +42,7 @@ class FolderSource(Source):
 
     def frames(self) -> Iterator[Frame]:
         for index, file in enumerate(self.files):
-            pixels = read_picture(file, self._limits)
+            pixels = read_image(file, self._limits)
             height, width, channels = pixels.shape
             if (width, height) != (self.width, self.height):
                 raise MediaError(

@@ -17,10 +17,10 @@ from masktalk.media.convert import FromRgb, ToRgb
 from masktalk.media.orientation import Layout
 from masktalk.media.planes import (
     HALVED_FORMATS,
+    align_down,
+    align_up,
     around,
     cut_planes,
-    even_above,
-    even_below,
     paste_planes,
 )
 from masktalk.types import Frame, UInt8Array
@@ -111,7 +111,7 @@ class Stored:
         right, bottom = min(right + _AROUND, width), min(bottom + _AROUND, height)
         (x0, x1), (y0, y1) = around(left, right, width), around(top, bottom, height)
         planes = cut_planes(self.decoded, x0, y0, x1, y1)
-        pixels = self.to_rgb.sized(x1 - x0, y1 - y0).of_bare(planes)
+        pixels = self.to_rgb.sized(x1 - x0, y1 - y0).untagged(planes)
         pixels.flags.writeable = False
         return _Cut(left, top, pixels[top - y0 : bottom - y0, left - x0 : right - x0])
 
@@ -255,9 +255,9 @@ class EditedFrame(Frame):
         )
         patch = from_rgb.sized(x1 - x0, y1 - y0)(self.region(x0, y0, x1, y1))
         inset = (
-            even_below(self.left) - x0,
-            even_below(self.top) - y0,
-            x1 - even_above(right, self.width),
-            y1 - even_above(bottom, self.height),
+            align_down(self.left) - x0,
+            align_down(self.top) - y0,
+            x1 - align_up(right, self.width),
+            y1 - align_up(bottom, self.height),
         )
         paste_planes(planes, patch, x0, y0, inset)

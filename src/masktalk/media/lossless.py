@@ -20,7 +20,7 @@ from masktalk.errors import BundleError, MediaError
 from masktalk.media.color import Color, is_rgb
 from masktalk.media.convert import ToRgb
 from masktalk.media.frames import Stored
-from masktalk.media.local import open_input
+from masktalk.media.local_files import open_input
 
 logger = logging.getLogger(__name__)
 

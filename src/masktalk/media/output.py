@@ -78,7 +78,7 @@ def cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
     return OutputError(path, problem, remedy)
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> None:
+def write_atomic(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> None:
     """Write a file, whole or not at all.
 
     Raises:
@@ -92,11 +92,11 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[
     """Write a compressed ``.npz``, whole or not at all, in the place of any other.
 
     Raises:
-        OutputError: See ``write_whole``.
+        OutputError: See ``write_atomic``.
     """
     packed = io.BytesIO()
     np.savez_compressed(packed, **dict(arrays))
-    write_whole(path, packed.getvalue(), overwrite=True)
+    write_atomic(path, packed.getvalue(), overwrite=True)
 
 
 class PartFile:

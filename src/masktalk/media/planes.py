@@ -22,17 +22,17 @@ def around(low: int, high: int, limit: int) -> tuple[int, int]:
 
     swscale looks ``_MARGIN`` pixels around, and takes another way below ``_SMALLEST``.
     """
-    begin, end = even_below(low - _MARGIN), even_above(high + _MARGIN, limit)
+    begin, end = align_down(low - _MARGIN), align_up(high + _MARGIN, limit)
     end = min(max(end, begin + _SMALLEST), limit)
-    return even_below(min(begin, end - _SMALLEST)), end
+    return align_down(min(begin, end - _SMALLEST)), end
 
 
-def even_below(value: int) -> int:
+def align_down(value: int) -> int:
     """The even number at or below a value, not below 0."""
     return max(value - value % 2, 0)
 
 
-def even_above(value: int, limit: int) -> int:
+def align_up(value: int, limit: int) -> int:
     """The even number at or above a value, not above a limit."""
     return min(value + value % 2, limit)
 

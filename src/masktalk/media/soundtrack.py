@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 
-from masktalk.media.audio import chunked, resampled
+from masktalk.media.resampling import chunked, resampled
 from masktalk.types import FloatArray
 
 #: Rates that are kept, of those that AAC (ISO/IEC 14496-3) and Opus (RFC 6716) take. An AAC

@@ -91,36 +91,3 @@ class Source(ABC):
     @abstractmethod
     def digest(self) -> str:
         """sha256 of the content, in hex: equal for equal bytes, whatever the name."""
-
-
-def open_source(
-    path: str | os.PathLike[str],
-    *,
-    rate: Fraction | None = None,
-    limits: Limits | None = None,
-) -> Source:
-    """Open a picture, a video or a folder of frames.
-
-    Args:
-        path: A local file or folder.
-        rate: Frames per second to deliver: a folder's own rate (default 25), or what a
-            video is resampled to (default its own); does nothing to a picture.
-        limits: What to refuse; None for the defaults.
-
-    Raises:
-        MediaError: It is missing, empty, damaged, too large, too small or of no known kind.
-    """
-    from masktalk.media.folder import FolderSource
-    from masktalk.media.local import checked_file
-    from masktalk.media.picture import PictureSource, is_still
-    from masktalk.media.video import VideoSource
-
-    if rate is not None and rate <= 0:
-        raise ValueError(f"a frame rate is positive, not {rate}")
-    limits = limits or Limits()
-    if os.path.isdir(path):
-        return FolderSource(Path(path), rate or Fraction(25), limits)
-    file = checked_file(path)
-    if is_still(file):
-        return PictureSource(file, limits)
-    return VideoSource(file, rate, limits)

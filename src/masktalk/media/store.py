@@ -16,12 +16,12 @@ import cv2
 from masktalk.errors import BundleError, MediaError
 from masktalk.media.color import Color
 from masktalk.media.convert import ToRgb
-from masktalk.media.forward import Check, ForwardReader, copy_packets
 from masktalk.media.frames import SourceFrame, Stored
+from masktalk.media.image import read_image
 from masktalk.media.lossless import LosslessReader, encode_lossless, lossless_for
 from masktalk.media.orientation import Layout, Orientation
 from masktalk.media.output import PartFile
-from masktalk.media.picture import read_picture
+from masktalk.media.packet_copy import Check, ForwardReader, copy_packets
 from masktalk.media.source import Limits, Source
 from masktalk.media.video import VideoSource
 from masktalk.types import Frame
@@ -265,7 +265,7 @@ class _PictureReader:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._stored = Stored(pixels=read_picture(path, Limits()))
+            self._stored = Stored(pixels=read_image(path, Limits()))
         except MediaError as error:
             raise BundleError(path, error.problem, "prepare the avatar again") from error
 

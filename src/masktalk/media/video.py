@@ -13,14 +13,14 @@ import av
 
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
+from masktalk.media.constant_frame_rate import estimate_frame_rate, pace
 from masktalk.media.convert import ToRgb
 from masktalk.media.frames import SourceFrame, Stored
-from masktalk.media.local import file_digest, open_input, unreadable
+from masktalk.media.local_files import file_digest, open_input, unreadable
 from masktalk.media.orientation import Layout, Orientation, square_size
-from masktalk.media.pacing import guess_rate, pace
 from masktalk.media.planes import turned, turns_planes
 from masktalk.media.source import Limits, Source, SourceKind
-from masktalk.media.whole import check_length
+from masktalk.media.truncation import check_duration
 from masktalk.types import Frame
 
 #: FFmpeg's own VP8 and VP9 decoders leave the alpha plane out; libvpx's do not.
@@ -175,10 +175,10 @@ def _read_timing(path: Path, rate: Fraction | None) -> Timing:
                 continue
             time = stamp * base if stamp is not None else len(shown) * usual
             shown.append((time, packet.duration * base if packet.duration else usual))
-        check_length(path, container, reached)
+        check_duration(path, container, reached)
     if not shown:
         raise MediaError(path, "holds no video frames", _REPAIR)
     shown.sort()
-    rate = rate or guess_rate([time for time, _ in shown], base, declared)
+    rate = rate or estimate_frame_rate([time for time, _ in shown], base, declared)
     count = sum(1 for _ in pace(((time, duration, None) for time, duration in shown), rate))
     return Timing(rate, count)

@@ -18,7 +18,7 @@ from typing import Any
 import av
 
 from masktalk.errors import EncoderError, MediaError, OutputError
-from masktalk.media.audio import open_sound
+from masktalk.media.audio import open_audio
 from masktalk.media.color import Color
 from masktalk.media.convert import FromRgb
 from masktalk.media.encoders import CONTAINERS, Encoder, Quality, configure, pick_encoder
@@ -53,7 +53,7 @@ class WriterOptions:
     width: int
     height: int
     rate: Fraction
-    color: Color = Color.PICTURE
+    color: Color = Color.IMAGE
     has_alpha: bool = False
     encoder: str | None = None
     crf: float = 18.0
@@ -212,7 +212,7 @@ class Writer:
         if source is None:
             return None
         if isinstance(source, (str, os.PathLike)):
-            sound = stack.enter_context(open_sound(source))
+            sound = stack.enter_context(open_audio(source))
             return sound.blocks(), sound.rate, sound.channels
         blocks = iter(source)
         first = next(blocks, None)

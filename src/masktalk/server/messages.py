@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from masktalk.avatar.manifest import MouthChoice
 from masktalk.faces.points import RigPoints
 from masktalk.server.problems import Problem
-from masktalk.server.tasks import MouthChoice
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Name = Annotated[str, Field(min_length=1, max_length=80)]

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, Field
 
+from masktalk.avatar.manifest import MouthChoice
 from masktalk.server.messages import AvatarStatus, JobStatus
 from masktalk.server.problems import Problem, Refusal
-from masktalk.server.tasks import MouthChoice
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from masktalk.avatar.manifest import MouthChoice
 from masktalk.server.problems import Problem
-
-MouthChoice = Literal["auto", "open", "cloth", "draw"]
 
 
 class _Record(BaseModel):

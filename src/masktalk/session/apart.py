@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from masktalk.errors import MasktalkError, OptionError
-from masktalk.session.intake import as_mono
+from masktalk.media.resampling import mono_samples
 from masktalk.session.options import Moment, SessionOptions, SessionStats
 from masktalk.types import FloatArray
 
@@ -126,7 +126,7 @@ class SessionApart:
 
     def push_audio(self, pcm: Any, rate: int) -> None:
         """Say this next; see ``Session.push_audio``."""
-        samples = as_mono(pcm)
+        samples = mono_samples(pcm)
         seconds = len(samples) / max(rate, 1)
         if self.queued + seconds > self.options.queue:
             raise OptionError(

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from masktalk.avatar import IMAGE_FRAME_RATE
 from masktalk.engines.base import Articulator, Engine
 from masktalk.errors import OptionError
 from masktalk.masking import masked_engine
-from masktalk.rendering import PICTURE_RATE
+from masktalk.media.resampling import StreamResampler
 from masktalk.session.idle import IdleMotion
-from masktalk.session.intake import Intake
 from masktalk.session.options import BLOCK, Moment, SessionOptions, SessionStats
 from masktalk.session.stage import Stage
 from masktalk.session.timeline import Timeline
@@ -80,13 +80,13 @@ class Session:
             )
         self.avatar, self.engine = avatar, masked_engine(engine, avatar)
         self.options = options or SessionOptions()
-        self.rate = self.options.rate or (PICTURE_RATE if avatar.is_picture else avatar.rate)
+        self.rate = self.options.rate or (IMAGE_FRAME_RATE if avatar.is_image else avatar.rate)
         self.stats = SessionStats()
         self.delay = self.options.delay or _LEAST_DELAY
         articulator = articulator if articulator is not None else _prompt_articulator()
         self._timeline = self._make_timeline(articulator)
         self._stage = self._make_stage(self._timeline, articulator)
-        self._intake = Intake(self.options.audio_rate)
+        self._intake = StreamResampler(self.options.audio_rate, "MQ", restarts=True)
         self._pushing = threading.Lock()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="masktalk-session")
         self._ready: dict[int, Frame] = {}
@@ -271,7 +271,7 @@ class Session:
         )
 
     def _make_stage(self, timeline: Timeline, articulator: Articulator) -> Stage:
-        face = self.avatar.faces[0] if self.avatar.is_picture else None
+        face = self.avatar.faces[0] if self.avatar.is_image else None
         idle = None
         if self.options.idle and face is not None:
             idle = IdleMotion(face, self.avatar.width, self.avatar.height)

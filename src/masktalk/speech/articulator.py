@@ -13,13 +13,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from masktalk.media.resampling import SPEECH_RATE, StreamResampler
 from masktalk.speech import acoustic, network
 from masktalk.speech.activity import Agreement, Gate
 from masktalk.speech.compiled import CompiledStage
 from masktalk.speech.detector import Detector
 from masktalk.speech.gestures import GESTURES, channels_of
 from masktalk.speech.hearing import Hearing
-from masktalk.speech.intake import SPEECH_RATE, Intake
 from masktalk.speech.level import Levelled, Leveller
 from masktalk.speech.mixing import mixed
 from masktalk.speech.shapes import ShapeStage, load_phone_shapes
@@ -66,7 +66,7 @@ class Listener:
     def __init__(self, trained: network.Network | None = None, together: int = 5) -> None:
         model = acoustic.load_acoustic_model()
         self._network = trained or network.shipped_network()
-        self._intake, self._spectrum = Intake(), Spectrum(together)
+        self._intake, self._spectrum = StreamResampler(), Spectrum(together)
         self._together = together
         self._hearing, self._leveller = Hearing(), Leveller()
         self._shapes = ShapeStage(load_phone_shapes(model.phones))
@@ -92,7 +92,7 @@ class Listener:
 
     def push(self, audio: Audio) -> dict[str, FloatArray]:
         """Rows that have become certain."""
-        self._take(self._intake.push(audio))
+        self._take(self._intake.push(audio.samples, audio.sample_rate))
         return self._lines.take()
 
     def flush(self) -> dict[str, FloatArray]:

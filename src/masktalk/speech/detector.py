@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.speech.compiled import session
-from masktalk.speech.intake import SPEECH_RATE
 from masktalk.speech.spectrum import HOP
 from masktalk.types import FloatArray
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.errors import OptionError
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.speech.activity import Gate
 from masktalk.speech.coarticulation import REACH, pulled
 from masktalk.speech.gestures import GESTURES, channels_of
-from masktalk.speech.intake import SPEECH_RATE
 from masktalk.speech.phones import ALPHABETS, INDEX, SILENCE, classes_of
 from masktalk.speech.spectrum import STEP_RATE
 from masktalk.speech.stages import Lockstep, Window
@@ -44,7 +44,7 @@ class PhonemeEvent:
 def steps_of(
     events: list[PhonemeEvent], begin: int, end: int, alphabet: str = "ipa"
 ) -> npt.NDArray[np.uint8]:
-    """(end - begin,) phone class at each of these steps; gaps are silent.
+    """(end - begin,) phone class at each of these steps; gaps are no_progress.
 
     A phoneme of several classes (a diphthong) is split evenly.
 

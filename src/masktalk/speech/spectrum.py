@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from masktalk.speech.intake import SPEECH_RATE
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.types import FloatArray
 
 STEP_RATE = 100

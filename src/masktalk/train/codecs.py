@@ -9,7 +9,7 @@ import av
 import numpy as np
 from scipy.signal import fftconvolve
 
-from masktalk.speech.intake import SPEECH_RATE
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.types import Audio, FloatArray
 
 #: Longest delay of a codec that is taken back, seconds.

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.errors import MasktalkError
-from masktalk.speech.intake import SPEECH_RATE, Intake
+from masktalk.media.resampling import SPEECH_RATE, StreamResampler
 from masktalk.speech.network import BANDS, HIGH, LOW
 from masktalk.speech.phones import INDEX, SILENCE, classes_of
 from masktalk.speech.spectrum import STEP_RATE, Spectrum, mel_filters
@@ -201,8 +201,8 @@ def features_of(audio: Audio) -> FloatArray:
 
 
 def _samples_of(audio: Audio) -> FloatArray:
-    intake = Intake()
-    return np.concatenate([intake.push(audio), intake.flush()])
+    intake = StreamResampler()
+    return np.concatenate([intake.push(audio.samples, audio.sample_rate), intake.flush()])
 
 
 def labels_of(utterance: Utterance, steps: int) -> npt.NDArray[np.uint8]:

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.errors import InputError
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.speech.align import align
 from masktalk.speech.events import steps_of
-from masktalk.speech.intake import SPEECH_RATE
 from masktalk.speech.network import Network, NetworkStage
 from masktalk.speech.pronounce import pronounce
 from masktalk.train.augment import levelled

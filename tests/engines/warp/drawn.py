@@ -86,7 +86,7 @@ class DrawnAvatar:
         self.mouth = mouth
         self.folder = folder
         self.frame_count = len(pictures)
-        self.is_picture = len(pictures) == 1
+        self.is_image = len(pictures) == 1
         self.rate = Fraction(25)
 
     def frame(self, index):

@@ -17,7 +17,7 @@ from masktalk.engines.musetalk.crop import ShiftRange, crop_boxes, ibug_points, 
 from masktalk.engines.musetalk.options import MuseTalkOptions
 from masktalk.engines.musetalk.silence import SilenceGate
 from masktalk.errors import NoFaceError
-from masktalk.media.audio import resampled
+from masktalk.media.resampling import resampled
 from masktalk.speech.whisper_stream import (
     Prompt,
     live_prompts,
@@ -99,7 +99,7 @@ class MuseTalkEngine(Engine):
             self.options.bbox_shift,
         )
         materials = self._materials(avatar, boxes)
-        if avatar.is_picture or self.options.encode == "all":
+        if avatar.is_image or self.options.encode == "all":
             batch = self.studio.compute.batch
             for start in range(0, len(present), batch):
                 materials.get(present[start : start + batch])

@@ -105,7 +105,7 @@ def learn(avatar: Avatar) -> Arrays:
 
 def _posture(avatar: Avatar, rest: Lips) -> Posture:
     faces = [face for face in avatar.faces[:_MOST_HEARD] if face is not None]
-    if avatar.is_picture or avatar.mouth != "open" or not faces:
+    if avatar.is_image or avatar.mouth != "open" or not faces:
         return Posture()
     gaps = np.array([read_lips(fit_pose(face.mesh).frontal).gap for face in faces], np.float32)
     return Posture.seen_in(np.maximum(gaps, 0), float(avatar.rate), Rig.amplitude_of(rest))

@@ -87,7 +87,7 @@ class Talker:
         self._drape: Drape | None = None
         self._head: HeadField | None = None
         wanted = options.head_motion
-        still = avatar.is_picture and avatar.overlay is None  # a laid-back mask stays on its head
+        still = avatar.is_image and avatar.overlay is None  # a laid-back mask stays on its head
         if wanted == "on" or (wanted == "auto" and still):
             self._head = HeadField.around(self._rig.base)
         if avatar.mouth == "draw":

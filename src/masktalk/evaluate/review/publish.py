@@ -11,7 +11,7 @@ from masktalk.errors import OutputError
 from masktalk.evaluate.review.comparison import Review, ReviewOptions, review
 from masktalk.evaluate.review.contact_sheet import sheet
 from masktalk.evaluate.review.page import page
-from masktalk.media import check_output, write_whole
+from masktalk.media import check_output, write_atomic
 from masktalk.types import Progress, no_progress
 
 
@@ -53,6 +53,6 @@ def write_review(
     found = review(video, options, progress)
     packed = io.BytesIO()
     sheet(found).save(packed, "PNG", optimize=True)
-    write_whole(png, packed.getvalue(), overwrite=overwrite)
-    write_whole(html, page(found).encode("utf-8"), overwrite=overwrite)
+    write_atomic(png, packed.getvalue(), overwrite=overwrite)
+    write_atomic(html, page(found).encode("utf-8"), overwrite=overwrite)
     return Published(found, html, png)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masktalk.errors import OptionError
-from masktalk.media import write_whole
+from masktalk.media import write_atomic
 from masktalk.speech.export.cues import rhubarb_json, rhubarb_tsv, rhubarb_xml, webvtt
 from masktalk.speech.export.curves import csv_text, json_text, livelink_text, vrm_text
 from masktalk.speech.export.picture import png_bytes
@@ -73,7 +73,7 @@ def write_articulation(
         OptionError: Unknown format.
         OutputError: The file cannot be written.
     """
-    write_whole(path, format_for(path, name).encode(subject), overwrite=True)
+    write_atomic(path, format_for(path, name).encode(subject), overwrite=True)
 
 
 def _names() -> str:

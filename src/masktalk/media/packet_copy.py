@@ -18,7 +18,7 @@ import numpy as np
 from masktalk.errors import BundleError, MediaError
 from masktalk.media.convert import ToRgb
 from masktalk.media.frames import Stored
-from masktalk.media.local import open_input
+from masktalk.media.local_files import open_input
 from masktalk.media.orientation import Orientation
 from masktalk.media.planes import HALVED_FORMATS, plane_views, turned
 

@@ -13,7 +13,7 @@ from typing import Any
 import av
 
 from masktalk.errors import MediaError
-from masktalk.media.whole import check_bytes
+from masktalk.media.truncation import check_file_size
 
 #: Demuxers that read other files than the one they are given.
 _INDIRECT = frozenset(
@@ -66,7 +66,7 @@ def open_input(path: Path) -> Iterator[Any]:
         with _demuxer(path) as container:
             if _INDIRECT & set(container.format.name.split(",")):
                 raise MediaError(path, "is no video or sound that can be read", _REMEDY)
-            check_bytes(path, container)
+            check_file_size(path, container)
             yield container
     except av.FFmpegError as error:
         raise unreadable(path, error) from error

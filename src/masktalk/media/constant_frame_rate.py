@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 #: Rates that recordings are made at. NTSC's are exact: 1000/1001 of a whole number.
-STANDARD_RATES: tuple[Fraction, ...] = (
+STANDARD_FRAME_RATES: tuple[Fraction, ...] = (
     *(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)),
     *(Fraction(n) for n in (5, 6, 8, 10, 12, 15, 18, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120)),
     Fraction(25, 2),
@@ -61,7 +61,9 @@ def pace(timed: Iterable[tuple[Fraction, Fraction, T]], rate: Fraction) -> Itera
         shown += 1
 
 
-def guess_rate(times: Sequence[Fraction], tick: Fraction, declared: Fraction | None) -> Fraction:
+def estimate_frame_rate(
+    times: Sequence[Fraction], tick: Fraction, declared: Fraction | None
+) -> Fraction:
     """The constant rate that fits timestamps best.
 
     Args:
@@ -96,7 +98,7 @@ def standard(rate: Fraction) -> Fraction:
 
 
 def _nearest_standard(rate: Fraction) -> Fraction:
-    return min(STANDARD_RATES, key=lambda known: abs(known / rate - 1))
+    return min(STANDARD_FRAME_RATES, key=lambda known: abs(known / rate - 1))
 
 
 def _nearest(value: Fraction) -> int:

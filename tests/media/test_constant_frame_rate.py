@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masktalk.media.pacing import STANDARD_RATES, guess_rate, pace
+from masktalk.media.constant_frame_rate import STANDARD_FRAME_RATES, estimate_frame_rate, pace
 
-rates = st.sampled_from(STANDARD_RATES)
+rates = st.sampled_from(STANDARD_FRAME_RATES)
 TICKS = [Fraction(1, 1000), Fraction(1, 90000), Fraction(1, 12800)]
 
 
@@ -29,7 +29,7 @@ def test_a_constant_rate_is_left_alone(rate, count, start):
 @given(rates, st.integers(2, 300), st.sampled_from(TICKS), st.integers(0, 10**6))
 def test_rounded_timestamps_lose_no_frame(rate, count, tick, start):
     times = [(start + round(index / rate / tick)) * tick for index in range(count)]
-    guessed = guess_rate(times, tick, rate)
+    guessed = estimate_frame_rate(times, tick, rate)
     assert guessed == rate
     assert list(pace(timed(times, 1 / rate), guessed)) == list(range(count))
 
@@ -49,8 +49,8 @@ def test_each_output_frame_shows_what_is_on_then(steps, rate):
 
 
 def test_one_frame_has_a_rate():
-    assert guess_rate([Fraction(0)], Fraction(1, 1000), None) == 25
-    assert guess_rate([Fraction(0)], Fraction(1, 1000), Fraction(2997, 100)) == Fraction(
+    assert estimate_frame_rate([Fraction(0)], Fraction(1, 1000), None) == 25
+    assert estimate_frame_rate([Fraction(0)], Fraction(1, 1000), Fraction(2997, 100)) == Fraction(
         30000, 1001
     )
 
@@ -58,7 +58,7 @@ def test_one_frame_has_a_rate():
 @pytest.mark.parametrize("typical", [Fraction(30), Fraction(24)])
 def test_dropped_frames_do_not_lower_the_rate(typical):
     times = [index / typical for index in range(200) if index % 7]
-    assert guess_rate(times, Fraction(1, 90000), Fraction(2571, 100)) == typical
+    assert estimate_frame_rate(times, Fraction(1, 90000), Fraction(2571, 100)) == typical
 
 
 def test_nothing_gives_nothing():

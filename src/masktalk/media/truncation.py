@@ -20,7 +20,7 @@ _MICROSECOND = Fraction(1, 1_000_000)
 _UNKNOWN_SIZES = range(0x7FFF0000, 1 << 32)
 
 
-def check_bytes(path: Path, container: Any) -> None:
+def check_file_size(path: Path, container: Any) -> None:
     """Compare what a file's own index asks for with the bytes that are there.
 
     Raises:
@@ -38,10 +38,10 @@ def check_bytes(path: Path, container: Any) -> None:
     else:
         return
     if needed > size:
-        raise cut_short(path, f"{size} of at least {needed} bytes are there")
+        raise truncated(path, f"{size} of at least {needed} bytes are there")
 
 
-def check_length(path: Path, container: Any, reached: Fraction) -> None:
+def check_duration(path: Path, container: Any, reached: Fraction) -> None:
     """Compare how long a file says it is with where its streams end.
 
     Args:
@@ -60,10 +60,10 @@ def check_length(path: Path, container: Any, reached: Fraction) -> None:
     declared = container.duration * _MICROSECOND
     if reached - begin < declared - _TOLERANCE:
         there, whole = float(reached - begin), float(declared)
-        raise cut_short(path, f"{there:.1f} of {whole:.1f} seconds are there")
+        raise truncated(path, f"{there:.1f} of {whole:.1f} seconds are there")
 
 
-def cut_short(path: Path, detail: str) -> MediaError:
+def truncated(path: Path, detail: str) -> MediaError:
     """The error for a file that ends too early."""
     return MediaError(path, f"was cut short ({detail})", "copy or export it again")
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
 from masktalk.media.frames import SourceFrame, Stored
-from masktalk.media.local import checked_file, file_digest
+from masktalk.media.local_files import checked_file, file_digest
 from masktalk.media.orientation import Layout
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame, UInt8Array
@@ -30,7 +30,7 @@ _REMEDY = "save it again as PNG or JPEG"
 _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError)
 
 
-class PictureSource(Source):
+class ImageSource(Source):
     """One picture; ``frames`` yields it once, at time 0."""
 
     kind: SourceKind = "picture"
@@ -39,8 +39,8 @@ class PictureSource(Source):
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
-        self.color = Color.PICTURE
-        self._stored = Stored(pixels=read_picture(path, limits))
+        self.color = Color.IMAGE
+        self._stored = Stored(pixels=read_image(path, limits))
         self.height, self.width, channels = self._stored.shape
         self.has_alpha = channels == 4
         self.pixel_format = "rgba" if self.has_alpha else "rgb24"
@@ -64,7 +64,7 @@ def is_still(path: Path) -> bool:
         return bool(cv2.haveImageReader(str(path)))
 
 
-def read_picture(path: Path, limits: Limits) -> UInt8Array:
+def read_image(path: Path, limits: Limits) -> UInt8Array:
     """(H, W, 3|4) uint8 RGB or RGBA with straight alpha, turned upright.
 
     Raises:

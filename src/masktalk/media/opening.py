@@ -1,0 +1,46 @@
+"""Open a file or folder as the source of frames that fits its content."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from masktalk.media.folder import FolderSource
+from masktalk.media.image import ImageSource, is_still
+from masktalk.media.local_files import checked_file
+from masktalk.media.source import Limits, Source
+from masktalk.media.video import VideoSource
+
+#: Frames per second of a folder of images that is given no frame rate.
+_FOLDER_FRAME_RATE = Fraction(25)
+
+
+def open_source(
+    path: str | os.PathLike[str],
+    *,
+    fps: Fraction | None = None,
+    limits: Limits | None = None,
+) -> Source:
+    """Open an image, a video or a folder of frames.
+
+    Args:
+        path: A local file or folder.
+        fps: Frames per second to deliver: the frame rate of a folder (default 25), or what
+            a video is resampled to (default its own); ignored for an image.
+        limits: Sizes to refuse; None for the defaults.
+
+    Raises:
+        MediaError: The path is missing, empty, damaged, too large, too small or of no known
+            format.
+        ValueError: ``fps`` is not positive.
+    """
+    if fps is not None and fps <= 0:
+        raise ValueError(f"fps must be positive, not {fps}")
+    limits = limits or Limits()
+    if os.path.isdir(path):
+        return FolderSource(Path(path), fps or _FOLDER_FRAME_RATE, limits)
+    file = checked_file(path)
+    if is_still(file):
+        return ImageSource(file, limits)
+    return VideoSource(file, fps, limits)
