@@ -92,7 +92,7 @@ def test_one_opencv_and_one_numpy_are_installed():
 
 def test_an_option_an_engine_does_not_have_is_never_ignored(ninja, material, tmp_path):
     options = RenderOptions(engine_options={"bbox_shift": 5})
-    with pytest.raises(OptionError, match="--bbox-shift: does not apply to engine 'warp'"):
+    with pytest.raises(OptionError, match="`bbox_shift`: does not apply to engine 'warp'"):
         render(ninja, material / "speech.wav", tmp_path / "out.mp4", options)
     assert not (tmp_path / "out.mp4").exists()
 

@@ -1,4 +1,4 @@
-"""Every error masktalk raises on purpose, in one tree.
+"""The exception tree: every error that masktalk raises on purpose.
 
     MasktalkError
     ├── InputError            a file or value given by the user cannot be used
@@ -6,13 +6,14 @@
     │   ├── NoFaceError       no locator found a face
     │   ├── PointsError       a rig-points file is wrong
     │   └── BundleError       an avatar folder is newer, damaged or tampered with
-    ├── OptionError           an unknown name, or an option that does not apply here
+    ├── OptionError           an unknown name, or an option out of range or not applicable
     ├── OutputError           the result cannot be written
     │   └── EncoderError      no encoder could be opened
     ├── WeightsError          a checkpoint is missing or is not what it claims to be
     └── MissingExtraError     an optional dependency is not installed
 
-Each is one line: what it is about, what is wrong, what to do.
+Each is one line: its subject, the problem, the remedy. Options are named as Python does and
+in backquotes (`` `crf` ``, `` `driver.face` ``), so that the command line can name its flags.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ class MasktalkError(Exception):
     """Base of the tree: ``subject: problem; remedy`` on one line.
 
     Args:
-        subject: The file, option or thing it is about.
-        problem: What is wrong with it.
-        remedy: What the user can do; may be empty.
+        subject: The file, the option (`` `crf` 80 ``) or the object concerned.
+        problem: The fault, in standard words.
+        remedy: Advice to the user; may be empty.
     """
 
     def __init__(self, subject: str | os.PathLike[str], problem: str, remedy: str = "") -> None:
@@ -63,7 +64,7 @@ class BundleError(InputError):
 
 
 class OptionError(MasktalkError):
-    """An unknown name, or an option that does not apply here."""
+    """An unknown name, an option out of range, or one that does not apply here."""
 
 
 class OutputError(MasktalkError):

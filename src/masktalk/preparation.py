@@ -151,7 +151,7 @@ def _open_prepared(source: Path, folder: object, options: PrepareOptions) -> Ava
     if options != PrepareOptions():
         raise OptionError(
             source,
-            "is prepared already, so preparation options do not apply",
+            "is prepared already, so `face`, `points`, `mouth`, `unmasked` and `mask` do not apply",
             "prepare it again from its source with them",
         )
     return Avatar(source)

@@ -108,7 +108,7 @@ def frames(
     """
     options = options or RenderOptions()
     if options.background is not None and not avatar.has_alpha:
-        raise OptionError("background", "does not apply: the avatar is not transparent")
+        raise OptionError("`background`", "does not apply: the avatar is not transparent")
     engine = make_engine(options.engine, dict(options.engine_options))
     engine = masked_engine(engine, avatar)
     engine.prepare(avatar)

@@ -49,13 +49,13 @@ def test_a_record_becomes_the_flags_of_a_command():
     ],
 )
 def test_rates_are_exact(text, value):
-    assert parse_fraction(text, "--fps") == value
+    assert parse_fraction(text, "fps") == value
 
 
 @pytest.mark.parametrize("text", ["fast", "1/0", ""])
 def test_a_rate_that_is_no_number_is_refused(text):
-    with pytest.raises(OptionError, match="--fps"):
-        parse_fraction(text, "--fps")
+    with pytest.raises(OptionError, match="`fps`"):
+        parse_fraction(text, "fps")
 
 
 @pytest.mark.parametrize(

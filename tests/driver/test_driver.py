@@ -188,5 +188,5 @@ def test_quantiles_of_a_stream():
     ],
 )
 def test_options_that_do_not_go_together(wrong):
-    with pytest.raises(OptionError, match="--driver"):
+    with pytest.raises(OptionError, match=r"`driver\."):
         DriverOptions(**wrong)

@@ -137,7 +137,7 @@ def test_it_streams_when_it_says_so(engine, avatar):
 
 
 def test_an_unknown_option_is_refused_by_name(name):
-    with pytest.raises(OptionError, match=f"--no-such-thing: does not apply to engine '{name}'"):
+    with pytest.raises(OptionError, match=f"`no_such_thing`: does not apply to engine '{name}'"):
         make_engine(name, {"no_such_thing": 1})
 
 

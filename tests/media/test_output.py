@@ -43,7 +43,7 @@ def test_an_existing_file_is_kept(tmp_path):
     path = tmp_path / "o.mp4"
     path.write_text("precious")
     with pytest.raises(
-        OutputError, match="exists already; choose another name, or say --overwrite"
+        OutputError, match="exists already; choose another name, or set `overwrite`"
     ):
         check_output(path)
     with pytest.raises(OutputError, match="exists already"):

@@ -73,7 +73,7 @@ def test_the_floats_of_the_reference_lose_one_at_one_of_these_lengths() -> None:
 
 
 def test_rates_the_reference_exits_at_are_refused_in_its_name_only() -> None:
-    with pytest.raises(OptionError, match="--compat upstream"):
+    with pytest.raises(OptionError, match="`compat` upstream"):
         UpstreamWindows(Fraction(50))
     assert ExactWindows(Fraction(60)).count(16000) == 60
 

@@ -26,6 +26,7 @@ from masktalk.cli import (
     serve,
     sheet,
 )
+from masktalk.cli.flags import name_flags
 from masktalk.errors import MasktalkError
 
 app = typer.Typer(
@@ -87,7 +88,7 @@ def main() -> None:
     except MasktalkError as error:
         if debug:
             raise
-        sys.stderr.write(f"masktalk: {error}\n")
+        sys.stderr.write(f"masktalk: {name_flags(str(error))}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("masktalk: stopped\n")

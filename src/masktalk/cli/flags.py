@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -24,14 +25,29 @@ _MUSETALK = "Engine musetalk"
 _DRIVER = "A borrowed mouth"
 
 
-def parse_fraction(text: str | None, flag: str) -> Fraction | None:
+#: Options whose flag is not their own name.
+_FLAGS = {"rate": "fps", "driver.video": "driver"}
+
+
+def name_flags(message: str) -> str:
+    """Return an error message with `` `crf` ``, the option, replaced by ``--crf``, the flag."""
+    return re.sub(r"`([a-z_.]+)`", lambda found: f"--{_flag_name(found[1])}", message)
+
+
+def _flag_name(option: str) -> str:
+    return re.sub("[_.]", "-", _FLAGS.get(option, option))
+
+
+def parse_fraction(text: str | None, option: str) -> Fraction | None:
     """25, 29.97, 30000/1001: broadcast rates written short mean their exact value."""
     if text is None:
         return None
     try:
         value = Fraction(text)
     except (ValueError, ZeroDivisionError) as error:
-        raise OptionError(f"{flag} {text}", "is not a number", "write 25 or 30000/1001") from error
+        raise OptionError(
+            f"`{option}` {text}", "is not a number", "write 25 or 30000/1001"
+        ) from error
     for nominal in (24, 30, 48, 60, 120):
         exact = Fraction(nominal * 1000, 1001)
         if "/" not in text and "." in text and abs(value - exact) < Fraction(1, 200):
@@ -50,7 +66,7 @@ def parse_face(text: str) -> FaceChoice:
         x, y = map(float, numbers)
     except ValueError as error:
         raise OptionError(
-            f"--face {text}", "names no face", "use largest, left, right, a number or X,Y"
+            f"`face` {text}", "names no face", "use largest, left, right, a number or X,Y"
         ) from error
     return (x, y)
 
@@ -227,7 +243,7 @@ class TextFlags:
 
         if not engine_class(engine).capabilities.articulated:
             if self.text is not None:
-                raise OptionError("--text", f"does not apply to engine {engine!r}")
+                raise OptionError("`text`", f"does not apply to engine {engine!r}")
             return None
         transcript = transcript_for(speech, self.text)
         if transcript is None:
@@ -278,10 +294,10 @@ class VideoFlags:
         return RenderOptions(
             engine=engine.engine,
             engine_options=engine.values(),
-            fps=parse_fraction(self.fps, "--fps"),
+            fps=parse_fraction(self.fps, "fps"),
             encoder=self.encoder,
             crf=self.crf,
-            preview=parse_fraction(self.preview, "--preview"),
+            preview=parse_fraction(self.preview, "preview"),
             overwrite=self.overwrite,
             background=self.background,
         )

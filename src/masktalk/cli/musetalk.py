@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from masktalk.cli.console import progress_bar, report
-from masktalk.cli.flags import parse_fraction
+from masktalk.cli.flags import name_flags, parse_fraction
 from masktalk.cli.records import takes_records
 from masktalk.errors import MasktalkError, OptionError
 
@@ -157,7 +157,7 @@ def musetalk(
             try:
                 engine.make(clip, progress)
             except (MasktalkError, OSError) as error:
-                failed[f"{clip.task} ({clip.output.name})"] = str(error)
+                failed[f"{clip.task} ({clip.output.name})"] = name_flags(str(error))
                 logger.warning("%s failed: %s", clip.task, error)
     for name, why in failed.items():
         sys.stderr.write(f"masktalk: {name}: {why}\n")
@@ -200,7 +200,7 @@ class _Engine:
             chosen = RenderOptions(
                 engine="musetalk",
                 engine_options=options,
-                fps=parse_fraction(self._look.fps, "--fps"),
+                fps=parse_fraction(self._look.fps, "fps"),
                 overwrite=True,
             )
             made = render(avatar, clip.speech, clip.output, chosen, progress)
@@ -227,7 +227,7 @@ class _Engine:
             return prepare(clip.bundle)
         if clip.bundle is not None:
             clip.bundle.parent.mkdir(parents=True, exist_ok=True)
-        rate = folder_rate(clip.source, parse_fraction(self._look.fps, "--fps"))
+        rate = folder_rate(clip.source, parse_fraction(self._look.fps, "fps"))
         return prepare(clip.source, clip.bundle, PrepareOptions(fps=rate), progress)
 
     def _options(self, clip: Clip) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def read_background(value: str) -> Background:
         colour = ImageColor.getrgb(value)
     except ValueError as error:
         raise OptionError(
-            "--background",
+            "`background`",
             f"{value!r} is neither a colour nor a picture that is there",
             "give #rrggbb, a colour name such as white, or the path of a picture",
         ) from error

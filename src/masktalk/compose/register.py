@@ -54,7 +54,7 @@ class MaskPictures:
     masked_face: Face | None = None
 
 
-def make_overlay(given: MaskPictures, name: str = "--mask") -> Frame:
+def make_overlay(given: MaskPictures, name: str = "`mask`") -> Frame:
     """The mask alone in the bare picture's frame.
 
     Args:
@@ -264,7 +264,7 @@ def _difference_matte(masked: Frame, bare: Frame, name: str) -> FloatArray:
         raise InputError(
             name,
             "the masked and the bare picture differ everywhere, so no mask can be told from them",
-            "give two pictures that differ by the mask alone, or the mask itself with --mask",
+            "give two pictures that differ by the mask alone, or the mask itself as `mask`",
         )
     alpha = np.clip((gap - noise - 8) / 24, 0, 1).astype(np.float32)
     solid = (alpha > 0.5).astype(np.uint8)

@@ -43,9 +43,9 @@ class DriverOptions:
 
     def __post_init__(self) -> None:
         if self.video is not None and (self.engine or self.face):
-            raise OptionError("--driver", "does not go with --driver-engine", "give one of them")
+            raise OptionError("`driver.video`", "excludes `driver.engine`", "give one of them")
         if (self.engine is None) != (self.face is None):
-            given, missing = ("--driver-engine", "--driver-face")
+            given, missing = ("`driver.engine`", "`driver.face`")
             if self.engine is None:
                 given, missing = missing, given
             raise OptionError(given, f"needs {missing}", "give both or neither")
@@ -69,7 +69,7 @@ def make_driver(options: DriverOptions, avatar: Avatar, engine: str = "warp") ->
         return None
     if not engine_class(engine).capabilities.articulated:
         raise OptionError(
-            "--driver", f"does not apply to engine {engine!r}", "it hears the speech by itself"
+            "`driver`", f"does not apply to engine {engine!r}", "it does not use blendshape weights"
         )
     calibration = Calibration(_mouth_width(avatar))
     if options.video is not None:

@@ -161,14 +161,15 @@ def make_engine(name: str, options: dict[str, Any] | None = None) -> Engine:
 
 def _option_error(name: str, cls: type[Engine], error: ValidationError) -> MasktalkError:
     first = error.errors()[0]
-    option = ".".join(str(part) for part in first["loc"]) or "options"
-    flag = "--" + option.replace("_", "-")
+    option = f"`{'.'.join(str(part) for part in first['loc']) or 'options'}`"
     if first["type"] == "extra_forbidden":
-        known = ", ".join("--" + key.replace("_", "-") for key in cls.Options.model_fields)
+        known = ", ".join(f"`{key}`" for key in cls.Options.model_fields)
         return OptionError(
-            flag, f"does not apply to engine {name!r}", f"it has {known or 'no options of its own'}"
+            option,
+            f"does not apply to engine {name!r}",
+            f"it has {known or 'no options of its own'}",
         )
-    return OptionError(flag, f"{first['msg']} (got {first['input']!r})")
+    return OptionError(option, f"{first['msg']} (got {first['input']!r})")
 
 
 def _names() -> str:

@@ -65,7 +65,7 @@ def mouth_sheet(avatar: Avatar, options: SheetOptions | None = None) -> UInt8Arr
     options = options or SheetOptions()
     index = next((i for i, face in enumerate(avatar.faces) if face is not None), None)
     if index is None:
-        raise InputError(avatar.folder, "no frame of the avatar has a face", "give --points")
+        raise InputError(avatar.folder, "no frame of the avatar has a face", "give `points`")
     tiles = [_tile(avatar, index, avatar.frame(index), "as it is", options)]
     for name, frame in zip(MOUTHS, _frames(avatar, index, options), strict=True):
         tiles.append(_tile(avatar, index, frame, name, options))

@@ -33,12 +33,14 @@ class LocateOptions:
 
     def __post_init__(self) -> None:
         if isinstance(self.face, str) and self.face not in ("largest", "left", "right"):
-            raise OptionError(f"face {self.face!r}", "no such choice", _CHOICES)
+            raise OptionError(f"`face` {self.face!r}", "no such choice", _CHOICES)
         if isinstance(self.face, int) and self.face < 0:
-            raise OptionError(f"face {self.face}", "is negative", _CHOICES)
+            raise OptionError(f"`face` {self.face}", "is negative", _CHOICES)
         if self.mouth_state is not None and self.mouth_state not in MOUTH_STATES:
             raise OptionError(
-                f"mouth {self.mouth_state!r}", "no such state", f"one of {', '.join(MOUTH_STATES)}"
+                f"`mouth_state` {self.mouth_state!r}",
+                "no such state",
+                f"one of {', '.join(MOUTH_STATES)}",
             )
 
 

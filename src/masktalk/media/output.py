@@ -40,7 +40,7 @@ def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
     if os.path.isdir(target):
         raise OutputError(target, "is a folder", "give a file name")
     if os.path.lexists(target) and not overwrite:
-        raise OutputError(target, "exists already", "choose another name, or say --overwrite")
+        raise OutputError(target, "exists already", "choose another name, or set `overwrite`")
     folder = target.absolute().parent
     if not folder.is_dir():
         raise OutputError(target, f"its folder {folder} does not exist", "make it first")

@@ -276,4 +276,4 @@ def _pixel_format(encoder: Encoder, alpha: bool) -> str:
 def _failed(path: Path, error: av.FFmpegError) -> OutputError:
     if isinstance(error, OSError) or error.errno:
         return cannot_write(path, OSError(error.errno, error.strerror))
-    return OutputError(path, f"could not be encoded ({error})", "try another --encoder")
+    return OutputError(path, f"could not be encoded ({error})", "try another `encoder`")

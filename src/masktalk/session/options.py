@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from masktalk.errors import OptionError
 from masktalk.types import Audio, Frame
 
 #: Sound enters the engine in blocks of this length, so that every block is a whole
@@ -38,13 +39,16 @@ class SessionOptions:
 
     def __post_init__(self) -> None:
         if self.audio_rate <= 0 or self.audio_rate % BLOCK.denominator:
-            raise ValueError(f"an audio rate is a multiple of 50, not {self.audio_rate}")
+            raise OptionError(f"`audio_rate` {self.audio_rate}", "must be a multiple of 50")
         if self.rate is not None and not 1 <= self.rate <= 120:
-            raise ValueError(f"a session makes 1 to 120 frames a second, not {self.rate}")
+            raise OptionError(f"`rate` {self.rate}", "must lie in 1..120 frames per second")
         if self.delay is not None and self.delay <= 0:
-            raise ValueError(f"a delay is positive, not {self.delay}")
-        if self.queue <= 0 or self.hold < 0 or self.fade < 0:
-            raise ValueError("queue is positive; hold and fade are not negative")
+            raise OptionError(f"`delay` {self.delay}", "must be more than 0 seconds")
+        if self.queue <= 0:
+            raise OptionError(f"`queue` {self.queue}", "must be more than 0 seconds")
+        for name, seconds in (("hold", self.hold), ("fade", self.fade)):
+            if seconds < 0:
+                raise OptionError(f"`{name}` {float(seconds):g}", "must not be negative")
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from masktalk.errors import OptionError
 from masktalk.media.resampling import SPEECH_RATE, StreamResampler
 from masktalk.speech import acoustic, network
 from masktalk.speech.activity import Agreement, Gate
@@ -47,9 +48,9 @@ class ArticulatorOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 3:
-            raise ValueError(f"a strength lies in 0..3, not {self.strength}")
+            raise OptionError(f"`strength` {self.strength:g}", "must lie in 0..3")
         if self.together < 1:
-            raise ValueError(f"at least one step is heard at a time, not {self.together}")
+            raise OptionError(f"`together` {self.together}", "must be at least 1")
 
 
 class Listener:

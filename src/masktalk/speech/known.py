@@ -34,7 +34,10 @@ _SLACK = 0.3
 
 
 def transcript_for(speech: str | os.PathLike[str], text: str | None) -> Transcript | None:
-    """What ``--text`` means: a transcript's file, the words themselves, or what lies beside.
+    """Return the transcript that a ``text`` option names.
+
+    It names a transcript file or is the words themselves; without it, a transcript beside
+    the speech is taken.
 
     Raises:
         InputError: The file cannot be read or says nothing.

@@ -48,7 +48,7 @@ def _transcribed(text: str, language: str) -> list[str]:
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
     if done.returncode:
         raise OptionError(
-            f"--language {language}", "espeak-ng does not know it", "see espeak-ng --voices"
+            f"`language` {language}", "espeak-ng does not know it", "see espeak-ng --voices"
         )
     return done.stdout.decode("utf-8", "replace").splitlines()
 

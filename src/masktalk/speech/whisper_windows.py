@@ -32,7 +32,9 @@ class Padding:
 
     def __post_init__(self) -> None:
         if self.left < 0 or self.right < 0:
-            raise OptionError("audio padding", "must not be negative")
+            raise OptionError(
+                "`audio_padding_length_left`/`audio_padding_length_right`", "must not be negative"
+            )
 
     @property
     def rows(self) -> int:
@@ -77,7 +79,7 @@ class ExactWindows:
 
 
 class UpstreamWindows(ExactWindows):
-    """Windows as the reference computes them, rounding included (``--compat upstream``).
+    """Windows as the reference computes them, rounding included (``compat="upstream"``).
 
     The rate is cut to an integer, counts are floored in floating point, and below 25
     frames per second windows start early.
@@ -88,9 +90,9 @@ class UpstreamWindows(ExactWindows):
         self._fps = int(float(rate))
         if not 1 <= self._fps < ROW_RATE:
             raise OptionError(
-                "--compat upstream",
+                "`compat` upstream",
                 f"the reference cannot make {float(rate):g} frames per second",
-                "leave --compat out",
+                "leave `compat` out",
             )
 
     def start(self, frame: int) -> int:

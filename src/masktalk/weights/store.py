@@ -136,7 +136,7 @@ class WeightStore:
             raise WeightsError(
                 f"{row.repository}/{row.file}",
                 f"cannot be downloaded ({type(error).__name__})",
-                "check the network, or take a models/ folder with --from",
+                "check the network, or use a models/ folder (`masktalk models pull --from`)",
             ) from error
 
     def _fetch(self, row: WeightFile) -> Path:

@@ -121,5 +121,5 @@ def test_frames_nobody_wants_are_not_made(tmp_path):
 
 
 def test_options_out_of_range_are_refused():
-    with pytest.raises(OptionError, match="--cloth-strength"):
+    with pytest.raises(OptionError, match="`cloth_strength`"):
         make_engine("warp", {"cloth_strength": 9})

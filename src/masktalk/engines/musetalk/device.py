@@ -50,11 +50,11 @@ def choose(device: str, precision: str, batch: int | None, fused: bool = False) 
     """
     chosen = torch.device(_best_device() if device == "auto" else device)
     if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise OptionError(f"--device {device}", "there is no CUDA device", "use auto or cpu")
+        raise OptionError(f"`device` {device}", "there is no CUDA device", "use auto or cpu")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise OptionError(f"--device {device}", f"there are {torch.cuda.device_count()} devices")
+        raise OptionError(f"`device` {device}", f"there are {torch.cuda.device_count()} devices")
     if chosen.type == "mps" and not torch.backends.mps.is_available():
-        raise OptionError(f"--device {device}", "there is no Apple GPU", "use auto or cpu")
+        raise OptionError(f"`device` {device}", "there is no Apple GPU", "use auto or cpu")
     dtype = _best_dtype(chosen) if precision == "auto" else _DTYPES[precision]
     return Compute(chosen, dtype, batch or _BATCHES[chosen.type], fused)
 

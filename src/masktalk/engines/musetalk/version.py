@@ -13,7 +13,7 @@ class Version:
     """One published version.
 
     Attributes:
-        name: As the reference's ``--version`` names it.
+        name: As the reference's version flag names it.
         weights: The generator's name in the weights table.
         extra_margin: Pixels that its crop reaches below the chin.
         masks: How its result is blended in.
@@ -42,6 +42,6 @@ def version_named(name: str) -> Version:
     """
     if name not in VERSIONS:
         raise OptionError(
-            f"--version {name}", "no such version", f"choose one of {', '.join(VERSIONS)}"
+            f"`version` {name}", "no such version", f"choose one of {', '.join(VERSIONS)}"
         )
     return VERSIONS[name]

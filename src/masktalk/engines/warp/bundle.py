@@ -82,7 +82,7 @@ def learn(avatar: Avatar) -> Arrays:
     """
     seen = {index: face for index, face in enumerate(avatar.faces) if face is not None}
     if not seen:
-        raise InputError(avatar.folder, "no frame of the avatar has a face", "give --points")
+        raise InputError(avatar.folder, "no frame of the avatar has a face", "give `points`")
     indices = list(seen)[:: max(len(seen) // _MOST_FACES, 1)]
     frontal, base, rest = resting_mouth([seen[index] for index in indices])
     first = indices[0]
