@@ -1,4 +1,4 @@
-"""Sound of any rate and channel count, as a lazy stream of exact length."""
+"""Audio of any sample rate and channel count, as a lazy stream of exact length."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ import av
 import numpy as np
 
 from masktalk.errors import MediaError
+from masktalk.media.downmix import MonoMixer
 from masktalk.media.local_files import open_input
 from masktalk.media.resampling import chunked, resampled
+from masktalk.media.samples import Converter, on_clock
+from masktalk.media.tracks import clock_zero, main_video_track
 from masktalk.media.truncation import check_duration
 from masktalk.types import Audio, FloatArray
 
@@ -24,9 +27,19 @@ logger = logging.getLogger(__name__)
 
 _REPAIR = "export it again, for instance as WAV"
 
+#: Longest hole that is filled with silence in a file that does not tell its duration.
+_LONGEST_HOLE_S = Fraction(3600)
+
+#: Failures of the demuxer behind one another after which the file counts as ended.
+_MOST_FAILURES = 200
+
+#: Damaged packets beyond which audio is refused, and their share of the sound ones.
+_BAD_PACKETS = 5
+_BAD_SHARE = 0.2
+
 
 def read_audio(path: str | os.PathLike[str], rate: int = 16000) -> Audio:
-    """All of a file's sound, mono.
+    """Return all audio of a file, mono.
 
     Raises:
         MediaError: See ``stream_audio``.
@@ -38,7 +51,7 @@ def read_audio(path: str | os.PathLike[str], rate: int = 16000) -> Audio:
 def stream_audio(
     path: str | os.PathLike[str], rate: int = 16000, block: Fraction = Fraction(1, 5)
 ) -> Iterator[Audio]:
-    """A file's sound as mono blocks; channels are averaged.
+    """Yield the audio of a file as mono blocks on the file's clock; holes are silence.
 
     Args:
         path: An audio file, or a video with sound.
@@ -47,13 +60,14 @@ def stream_audio(
         block: Seconds in each block; the last may be shorter.
 
     Raises:
-        MediaError: No file, no sound in it, sound without samples, damaged or truncated,
+        MediaError: No file, no audio in it, audio without samples, damaged or truncated,
             or with samples that are not numbers.
     """
     size = max(round(block * rate), 1)
-    done = 0
+    done, mix = 0, MonoMixer()
     with open_audio(path) as sound:
-        for samples in chunked(resampled(_mono(sound.blocks()), sound.rate, rate), size):
+        mono = (mix(samples)[:, None] for samples in sound.blocks())
+        for samples in chunked(resampled(mono, sound.rate, rate), size):
             yield Audio(samples[:, 0], rate, Fraction(done, rate))
             done += len(samples)
     if not done:
@@ -61,19 +75,19 @@ def stream_audio(
 
 
 def audio_duration(path: str | os.PathLike[str]) -> Fraction:
-    """Exact seconds of sound in a file, by decoding it without keeping it."""
+    """Return the exact seconds of audio in a file, by decoding it block by block."""
     with open_audio(path) as sound:
         return Fraction(sum(len(samples) for samples in sound.blocks()), sound.rate)
 
 
 @dataclass(frozen=True)
-class Sound:
-    """An opened sound stream.
+class AudioStream:
+    """An opened audio stream, delivered on its file's clock: holes are silence.
 
     Attributes:
-        path: Of the file.
-        rate: Samples per second in the file.
-        channels: How many it has.
+        path: The file.
+        rate: Samples per second.
+        channels: Channels delivered: one, or two for stereo and for the downmix of more.
     """
 
     path: Path
@@ -81,11 +95,16 @@ class Sound:
     channels: int
     _container: Any
     _stream: Any
+    _zero: Fraction | None
 
     def blocks(self) -> Iterator[FloatArray]:
-        """(n, channels) float32 blocks in [-1, 1], as the decoder gives them; to be read once."""
+        """Yield (n, channels) float32 blocks in [-1, 1]; to be read once.
+
+        Raises:
+            MediaError: The audio is mostly unreadable, truncated, empty or not finite.
+        """
         total = 0
-        for samples in self._decoded():
+        for samples in on_clock(self._decoded(), self.rate, self._longest_hole()):
             if not np.isfinite(samples).all():
                 at = float(Fraction(total, self.rate))
                 raise MediaError(
@@ -99,32 +118,43 @@ class Sound:
             begin = (self._stream.start_time or 0) * self._stream.time_base
             check_duration(self.path, self._container, begin + Fraction(total, self.rate))
 
-    def _decoded(self) -> Iterator[FloatArray]:
-        """Blocks as the decoder gives them; packets before the first good one are skipped."""
-        convert = av.AudioResampler(format="fltp", layout=self._stream.layout.name, rate=self.rate)
-        total = 0
-        try:
-            for packet in self._container.demux(self._stream):
-                try:
-                    frames = packet.decode()
-                except av.InvalidDataError as error:
-                    if total:
-                        raise
-                    logger.warning("%s: skipped a damaged beginning (%s)", self.path, error)
-                    continue
-                for frame in frames:
-                    frame.pts = None
-                    for part in convert.resample(frame):
-                        samples = part.to_ndarray().T
-                        total += len(samples)
-                        yield np.ascontiguousarray(samples, np.float32)
-        except av.FFmpegError as error:
-            at = float(Fraction(total, self.rate))
-            raise MediaError(
-                self.path, f"its sound is damaged after {at:.2f} s ({error.strerror})", _REPAIR
-            ) from error
-        except ValueError as error:
-            raise MediaError(self.path, f"changes its sound format ({error})", _REPAIR) from error
+    def _longest_hole(self) -> Fraction:
+        duration = self._container.duration
+        return Fraction(duration, av.time_base) if duration else _LONGEST_HOLE_S
+
+    def _decoded(self) -> Iterator[tuple[Fraction | None, FloatArray]]:
+        """Yield (time on the file's clock or None, (n, channels) samples)."""
+        convert = Converter(self.rate, self.channels)
+        for frame in self._frames():
+            time = None
+            if frame.pts is not None:
+                time = frame.pts * (frame.time_base or self._stream.time_base)
+                time -= self._zero or 0
+            yield time, convert(frame)
+        yield None, convert.flush()
+
+    def _frames(self) -> Iterator[Any]:
+        """Yield decoded frames; damaged packets are skipped with one warning."""
+        good = bad = failures = 0
+        packets = self._container.demux(self._stream)
+        while failures < _MOST_FAILURES:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    break
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                bad, failures = bad + 1, failures + 1
+                if bad == 1:
+                    logger.warning("%s: skipped damaged audio (%s)", self.path, error.strerror)
+                if not isinstance(error, av.InvalidDataError):
+                    packets = self._container.demux(self._stream)
+                continue
+            failures = 0
+            good += bool(frames)
+            yield from frames
+        if bad > good or (bad > _BAD_PACKETS and bad > good * _BAD_SHARE):
+            raise MediaError(self.path, f"its audio is damaged ({bad} packets)", _REPAIR)
 
 
 def _silent(path: Path) -> MediaError:
@@ -132,26 +162,24 @@ def _silent(path: Path) -> MediaError:
 
 
 @contextmanager
-def open_audio(path: str | os.PathLike[str]) -> Iterator[Sound]:
-    """Open the first sound stream of a local file.
+def open_audio(path: str | os.PathLike[str]) -> Iterator[AudioStream]:
+    """Open the default audio stream of a local file.
 
     Raises:
-        MediaError: There is none, or the file cannot be read.
+        MediaError: The file has no audio, or cannot be read.
     """
     file = Path(path)
+    video = main_video_track(file)
     with open_input(file) as container:
         streams = container.streams.audio
         if not streams:
             raise MediaError(
                 file, "has no sound in it", "give an audio file, or a video with a sound track"
             )
-        stream = streams[0]
+        stream = container.streams.best("audio") or streams[0]
         rate = stream.codec_context.sample_rate if stream.codec_context else 0
-        if not rate or not stream.codec_context.layout.nb_channels:
+        channels = stream.codec_context.layout.nb_channels if stream.codec_context else 0
+        if not rate or not channels:
             raise MediaError(file, "its sound cannot be decoded", _REPAIR)
-        yield Sound(file, rate, stream.codec_context.layout.nb_channels, container, stream)
-
-
-def _mono(blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
-    for samples in blocks:
-        yield samples.mean(axis=1, keepdims=True, dtype=np.float32)
+        zero = clock_zero(container, stream, None if video is None else container.streams[video])
+        yield AudioStream(file, rate, min(channels, 2), container, stream, zero)

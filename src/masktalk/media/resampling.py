@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 
 from masktalk.errors import InputError
+from masktalk.media.downmix import MonoMixer
 from masktalk.types import FloatArray
 
 #: Samples per second that speech models take.
@@ -40,6 +41,7 @@ class StreamResampler:
         self._quality = quality
         self._restarts = restarts
         self._rate: int | None = None
+        self._mix = MonoMixer()
         self._resampler: soxr.ResampleStream | None = None
 
     def push(self, pcm: Any, rate: int) -> FloatArray:
@@ -53,7 +55,7 @@ class StreamResampler:
             InputError: Another type or shape, samples that are not finite, a sample rate out
                 of bounds, or one that changed in mid-stream.
         """
-        samples = mono_samples(pcm)
+        samples = mono_samples(pcm, self._mix)
         if rate != self._rate:
             self._start(rate)
         return self._run(samples, last=False)
@@ -62,6 +64,7 @@ class StreamResampler:
         """Return the (N,) remaining samples and be ready for another stream."""
         rest = self._run(np.zeros(0, np.float32), last=True)
         self._rate = self._resampler = None
+        self._mix = MonoMixer()
         return rest
 
     def _start(self, rate: int) -> None:
@@ -88,26 +91,27 @@ class StreamResampler:
         return np.asarray(self._resampler.resample_chunk(samples, last=last), np.float32)
 
 
-def mono_samples(pcm: Any) -> FloatArray:
+def mono_samples(pcm: Any, mix: MonoMixer | None = None) -> FloatArray:
     """Return (N,) float32 samples in [-1, 1] from (N,) or (N, channels) of int16 or float.
+
+    Args:
+        pcm: (N,) or (N, channels) of int16, or of float in [-1, 1].
+        mix: The stream's mixer; None for a block on its own.
 
     Raises:
         InputError: Another type or shape, or samples that are not finite.
     """
     samples = np.asarray(pcm)
-    if samples.ndim == 2 and 1 <= samples.shape[1] <= 8:
-        samples = (
-            samples.mean(axis=1) if samples.dtype.kind == "f" else samples.mean(1).astype("i2")
-        )
-    if samples.ndim != 1:
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and not 1 <= samples.shape[1] <= 8):
         raise InputError("speech", f"has shape {samples.shape}", "send (N,) or (N, channels)")
     if samples.dtype == np.int16:
-        return samples.astype(np.float32) / np.float32(32768)
+        samples = samples.astype(np.float32) / np.float32(32768)
     if samples.dtype.kind != "f":
         raise InputError("speech", f"is {samples.dtype}", "send int16 or float32 samples")
     if not np.isfinite(samples).all():
         raise InputError("speech", "has samples that are not finite", "send finite samples")
-    return np.clip(samples, -1, 1).astype(np.float32)
+    samples = np.clip(samples, -1, 1).astype(np.float32)
+    return samples if samples.ndim == 1 else (mix or MonoMixer())(samples)
 
 
 def resampled(blocks: Iterator[FloatArray], source: int, target: int) -> Iterator[FloatArray]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from masktalk.errors import MediaError
 
 #: Formats whose header says how long the recording is, by FFmpeg's names.
-_DECLARING = frozenset({"aiff", "au", "flac", "avi", "matroska", "flv"})
+_DECLARING = frozenset({"aiff", "au", "flac", "avi", "flv"})
 
 #: Headers round, and some count a last frame that is not there.
 _TOLERANCE = Fraction(1, 2)
@@ -18,6 +18,12 @@ _MICROSECOND = Fraction(1, 1_000_000)
 
 #: Sizes that programs write when they stream and do not know the size yet.
 _UNKNOWN_SIZES = range(0x7FFF0000, 1 << 32)
+
+#: Placeholders are round numbers, or many times of what is there.
+_ROUND = 1_000_000
+_MOST = 20
+
+_EBML_ID, _SEGMENT_ID = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def check_file_size(path: Path, container: Any) -> None:
@@ -35,6 +41,8 @@ def check_file_size(path: Path, container: Any) -> None:
         needed = _wav_end(path)
     elif "avi" in names:
         needed = _riff_end(path)
+    elif "matroska" in names:
+        needed = _segment_end(path)
     else:
         return
     if needed > size:
@@ -58,7 +66,7 @@ def check_duration(path: Path, container: Any, reached: Fraction) -> None:
         return
     begin = (container.start_time or 0) * _MICROSECOND
     declared = container.duration * _MICROSECOND
-    if reached - begin < declared - _TOLERANCE:
+    if max(reached - begin, reached) < declared - _TOLERANCE:
         there, whole = float(reached - begin), float(declared)
         raise truncated(path, f"{there:.1f} of {whole:.1f} seconds are there")
 
@@ -85,17 +93,61 @@ def _riff_end(path: Path) -> int:
 
 
 def _wav_end(path: Path) -> int:
-    """Where the samples of a RIFF file shall end; 0 if it does not say."""
+    """Return the end of a RIFF file's samples in bytes; 0 if its lengths are not to be believed.
+
+    Both lengths of a file that was cut agree with one another; those of a stream are
+    placeholders, and programs forget to update one of them or count some bytes amiss.
+    """
+    there = path.stat().st_size
     with path.open("rb") as file:
         if file.read(4) != b"RIFF":
             return 0
+        whole = int.from_bytes(file.read(4), "little") + 8
         file.seek(12)
+        per_second = 0
         while len(header := file.read(8)) == 8:
             size = int.from_bytes(header[4:], "little")
+            if header[:4] == b"fmt ":
+                per_second = int.from_bytes(file.read(size + size % 2)[8:12], "little")
+                continue
             if header[:4] == b"data":
-                return 0 if size in _UNKNOWN_SIZES else file.tell() + size
+                return _believed(file.tell(), size, whole, there, per_second)
             file.seek(size + size % 2, 1)
     return 0
+
+
+def _believed(begin: int, size: int, whole: int, there: int, per_second: int) -> int:
+    end = begin + size
+    placeholder = size in _UNKNOWN_SIZES or size % _ROUND == 0 or size > _MOST * (there - begin)
+    agrees = whole > there and abs(whole - end) <= max(per_second, 1)
+    if placeholder or not agrees or end - there <= per_second * _TOLERANCE:
+        return 0
+    return end
+
+
+def _segment_end(path: Path) -> int:
+    """Return the end of a Matroska file's segment in bytes (RFC 9559); 0 if it is unknown."""
+    with path.open("rb") as file:
+        if file.read(4) != _EBML_ID:
+            return 0
+        length = _ebml_size(file)
+        if length is None:
+            return 0
+        file.seek(length, 1)
+        if file.read(4) != _SEGMENT_ID:
+            return 0
+        length = _ebml_size(file)
+        return 0 if length is None else file.tell() + length
+
+
+def _ebml_size(file: BinaryIO) -> int | None:
+    """Read a variable-length EBML size; None for one that says it is unknown."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    width = 9 - first[0].bit_length()
+    value = int.from_bytes(bytes([first[0] & (0xFF >> width)]) + file.read(width - 1), "big")
+    return None if value == (1 << 7 * width) - 1 else value
 
 
 def _has_mp3_header(path: Path) -> bool:
