@@ -1,0 +1,85 @@
+"""Crops of the photograph that ships with masktalk, bare and under painted covers."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import cv2
+import numpy as np
+
+from masktalk.faces.covers import COVERS, cover_mouth
+from masktalk.types import FloatArray, UInt8Array
+
+_POINTS = ((33, 133), (263, 362), (1,), (61,), (291,), (13,), (14,), (152,))
+
+
+@cache
+def _portrait() -> tuple[UInt8Array, FloatArray]:
+    from masktalk.faces import locate
+    from masktalk.types import Frame
+
+    data = files("masktalk.demo").joinpath("material/portrait.jpg").read_bytes()
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    face = locate(Frame(np.ascontiguousarray(pixels)))
+    assert face is not None
+    scale = 220 / float(np.ptp(face.mesh[:, 1]))
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small), (face.mesh * scale).astype(np.float32)
+
+
+@cache
+def _covered(seed: int) -> UInt8Array:
+    pixels, mesh = _portrait()
+    rng = np.random.default_rng(seed)
+    return cover_mouth(pixels, mesh, str(rng.choice(COVERS)), rng)
+
+
+def photograph_crop(
+    rng: np.random.Generator, side: int
+) -> tuple[UInt8Array, FloatArray, FloatArray, int]:
+    """Return a (side, side, 3) crop, its (8, 2) points, (4,) box and state."""
+    pixels, mesh = _portrait()
+    state = 0
+    if rng.random() < 0.5:
+        pixels = _covered(int(rng.integers(150)))
+        state = 3
+    tilt = rng.normal(0, 0.25)
+    size = side * rng.uniform(0.42, 0.82)
+    scale = size / float(np.ptp(mesh[:, 1]))
+    cos, sin = np.cos(tilt) * scale, np.sin(tilt) * scale
+    turn = np.array([[cos * rng.uniform(0.85, 1.15), -sin], [sin, cos * rng.uniform(0.9, 1.1)]])
+    turn[0, 1] += rng.normal(0, 0.06) * scale
+    middle = side * (0.5 + rng.normal(0, 0.05, 2))
+    centre = (mesh[:, :2].min(axis=0) + mesh[:, :2].max(axis=0)) / 2
+    matrix = np.column_stack([turn, middle - turn @ centre])
+    crop = cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    placed = mesh[:, :2] @ turn.T + matrix[:, 2]
+    points = np.stack([placed[list(index)].mean(axis=0) for index in _POINTS])
+    box = np.concatenate([placed.min(axis=0), placed.max(axis=0)])
+    return _graded(rng, crop), points.astype(np.float32), box.astype(np.float32), state
+
+
+def _graded(rng: np.random.Generator, pixels: UInt8Array) -> UInt8Array:
+    light = pixels.astype(np.float32) * rng.uniform(0.6, 1.25, 3) + rng.normal(0, 12)
+    light = 255 * (np.clip(light, 0, 255) / 255) ** rng.uniform(0.6, 1.6)
+    side = pixels.shape[0]
+    shade = cv2.resize(rng.normal(1, 0.15, (3, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    light = light * shade[..., None] + rng.normal(0, rng.uniform(0, 8), pixels.shape)
+    out = np.clip(light, 0, 255).astype(np.uint8)
+    if rng.random() < 0.15:
+        out = np.repeat(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    if rng.random() < 0.3:
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.4)), np.uint8)
+    return out
+
+
+def paste_photograph(
+    rng: np.random.Generator, pixels: UInt8Array
+) -> tuple[UInt8Array, tuple[float, float, float, float]]:
+    """Replace a picture by the photograph; return it and the head's centre, size and roll."""
+    side = pixels.shape[0]
+    crop, points, box, _ = photograph_crop(rng, side)
+    across = points[1] - points[0]
+    middle, size = (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max())
+    return crop, (float(middle[0]), float(middle[1]), size, float(np.arctan2(across[1], across[0])))
