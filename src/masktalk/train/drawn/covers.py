@@ -51,7 +51,7 @@ def _mask(pen: Pen, plan: Plan, outline: Points, colour: Points, top: float) -> 
             pen.stroke(curve((-0.6, level), (0, level + rng.normal(0.05, 0.06)), (0.6, level)), colour * 0.75, plan.line_width * 0.6)
     if rng.random() < 0.12:  # a mouth printed on it would be one: teeth of a pattern are not
         for _ in range(6):
-            spot = rng.uniform([-0.5, top], [0.5, plan.chin])
+            spot = np.array([-0.5, top]) + rng.random(2) * [1.0, plan.chin - top]
             pen.fill(oval(spot[0], spot[1], 0.05, 0.05), any_colour(rng))
 
 
@@ -91,7 +91,7 @@ def _hood(pen: Pen, plan: Plan, outline: Points, colour: Points, top: float) -> 
         pen.stroke(shell, plan.line, plan.line_width, closed=True, surface=False)
     pen.stroke(slit, colour * 0.6, plan.line_width, closed=True, surface=False)
     for _ in range(int(rng.integers(0, 4))):
-        y = rng.uniform(low, plan.chin)
+        y = low + rng.random() * (plan.chin - low)
         pen.stroke(curve((-0.7, y), (0, y + 0.1), (0.7, y - 0.05)), np.clip(colour * 0.7 + 12, 0, 255), plan.line_width * 0.8)
 
 

@@ -105,8 +105,9 @@ def _painted(rng: np.random.Generator, pixels: UInt8Array) -> UInt8Array:
 
 def _pixelated(rng: np.random.Generator, pixels: UInt8Array) -> UInt8Array:
     side = pixels.shape[0]
-    cells = int(rng.integers(28, 56))
-    small = cv2.resize(pixels, (cells, cells), interpolation=cv2.INTER_AREA)
+    cells = int(rng.integers(20, 56))
+    how = cv2.INTER_AREA if rng.random() < 0.6 else cv2.INTER_NEAREST
+    small = cv2.resize(pixels, (cells, cells), interpolation=how)
     if rng.random() < 0.5:
         small = small // 32 * 32 + 16
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_NEAREST), np.uint8)

@@ -8,7 +8,7 @@ import numpy as np
 
 from masktalk.train.drawn.covers import draw_cover
 from masktalk.train.drawn.features import draw_beard, draw_eyes, draw_marks, draw_nose
-from masktalk.train.drawn.finish import background, finish
+from masktalk.train.drawn.finish import background, finish, scatter
 from masktalk.train.drawn.heads import (
     draw_back_hair,
     draw_body,
@@ -19,7 +19,7 @@ from masktalk.train.drawn.heads import (
     head_outline,
 )
 from masktalk.train.drawn.mouths import STATES, Mouth, draw_mouth
-from masktalk.train.drawn.pen import Pen, any_colour_like
+from masktalk.train.drawn.pen import Pen
 from masktalk.train.drawn.plan import Plan, make_plan
 from masktalk.types import FloatArray, UInt8Array
 
@@ -54,19 +54,22 @@ def draw_head(pen: Pen, plan: Plan) -> Truth:
     """Draw a head and say where everything is, in the pen's pixels."""
     rng = pen.rng
     human = plan.human
-    bald = not human or rng.random() < 0.08
+    bald = not human or plan.bodiless or rng.random() < 0.08
     outline = head_outline(plan)
     if not bald:
         draw_back_hair(pen, plan)
-    if rng.random() < 0.85:
+    if not plan.bodiless and rng.random() < 0.85:
         draw_body(pen, plan)
-    if rng.random() < 0.75:
+    if not plan.bodiless and rng.random() < 0.75:
         draw_ears(pen, plan)
-    if plan.style == "robot":
+    if plan.bodiless:
+        pen.pixels[:] = np.clip(plan.skin, 0, 255)
+    elif plan.style == "robot":
         draw_feelers(pen, plan)
     chin = outline.copy()
     chin[:, 0] += 0.25 * pen.yaw * np.clip(outline[:, 1], 0, None)
-    pen.shape(chin, plan.skin, plan.line, plan.line_width, surface=False)
+    if not plan.bodiless:
+        pen.shape(chin, plan.skin, plan.line, plan.line_width, surface=False)
     draw_marks(pen, plan, chin)
     bearded = human and rng.random() < 0.07
     if bearded:
@@ -85,7 +88,7 @@ def draw_head(pen: Pen, plan: Plan) -> Truth:
         mouth = Mouth("covered", np.array([[x - w, y], [x + w, y], [x, y], [x, y]]))
     if not bald:
         draw_front_hair(pen, plan)
-    if rng.random() < 0.2:
+    if not plan.bodiless and rng.random() < 0.2:
         draw_hat(pen, plan)
     return _truth(pen, plan, mouth, chin)
 
@@ -115,8 +118,6 @@ def head_matrix(
     stretch = np.diag([scale * rng.uniform(0.92, 1.08), scale])
     cos, sin = np.cos(tilt), np.sin(tilt)
     turn = np.array([[cos, -sin], [sin, cos]]) @ stretch
-    if rng.random() < 0.5:
-        turn[:, 0] *= 1  # the plan itself is symmetric; mirroring is left to training
     centre = turn @ np.array([0, (plan.chin - plan.top) / 2])
     return np.column_stack([turn, np.array(middle) - centre]).astype(np.float32)
 
@@ -150,12 +151,13 @@ def scene_picture(
     pixels = background(rng, fine)
     first = make_plan(rng)
     truths: list[Truth] = []
-    for _ in range(heads):
-        plan = make_plan(rng, first.style)
+    for number in range(heads):
+        plan = first if number == 0 else make_plan(rng, first.style)
+        plan.bodiless = plan.bodiless and heads == 1
         size = fine * np.exp(rng.uniform(np.log(0.08), np.log(0.85)))
         if heads > 1:
             size = min(size, fine * 0.45)
-        middle = rng.uniform(size * 0.4, max(fine - size * 0.4, size * 0.41), 2)
+        middle = size * 0.4 + rng.random(2) * max(fine - 0.8 * size, 0)
         if any(np.abs(middle - t.points.mean(axis=0)).max() < 0.7 * (size + np.ptp(t.box[1::2])) for t in truths):
             continue
         matrix = head_matrix(rng, plan, (middle[0], middle[1]), size)
@@ -167,8 +169,6 @@ def scene_picture(
 def empty_picture(rng: np.random.Generator, side: int) -> UInt8Array:
     """Draw a picture without a head."""
     pixels = background(rng, side * _FINE)
-    from masktalk.train.drawn.finish import scatter
-
     scatter(rng, pixels, int(rng.integers(0, 30)))
     style = str(rng.choice(["flat", "pencil", "painterly", "pixel"]))
     return finish(rng, pixels, style, side)
@@ -177,5 +177,3 @@ def empty_picture(rng: np.random.Generator, side: int) -> UInt8Array:
 def _shrunk(truth: Truth) -> Truth:
     return Truth(truth.points / _FINE, truth.box / _FINE, truth.state, truth.animal, truth.style)
 
-
-__all__ = ["POINTS", "Truth", "any_colour_like", "crop_picture", "empty_picture", "scene_picture"]

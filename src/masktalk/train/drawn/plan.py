@@ -34,6 +34,7 @@ class Plan:
         skin, hair, cloth, iris: Fill colours.
         line: Outline colour; None for shapes without outlines.
         ink: Colour of lines inside the face.
+        bodiless: Whether there is a face on a plain ground and nothing around it.
     """
 
     style: str
@@ -53,6 +54,7 @@ class Plan:
     iris: Colour
     line: Colour | None
     ink: Colour
+    bodiless: bool = False
 
     @property
     def human(self) -> bool:
@@ -101,7 +103,8 @@ def make_plan(rng: np.random.Generator, style: str | None = None) -> Plan:
         skin, line = np.full(3, u(225, 255)), ink if rng.random() < 0.8 else any_colour(rng, 0, 120)
         ink = line
         hair = skin if rng.random() < 0.5 else dark
-    return Plan(
+    thin = style in ("anime", "painterly") or rng.random() < 0.2
+    plan = Plan(
         style=style,
         top=u(0.85, 1.25),
         chin=chin,
@@ -111,8 +114,8 @@ def make_plan(rng: np.random.Generator, style: str | None = None) -> Plan:
         eye_size=(half, half * u(0.5, 1.7)),
         nose=nose,
         mouth=(rng.normal(0, 0.05), max(mouth_y, nose + 0.08)),
-        mouth_width=min(u(0.08, 0.55) if tall else u(0.1, 0.7), 0.75 * (1.1 - 0.3)),
-        line_width=u(0.015, 0.06) if rng.random() < 0.8 else u(0.06, 0.11),
+        mouth_width=u(0.06, 0.3) if big else u(0.08, 0.55) if tall else u(0.1, 0.6),
+        line_width=u(0.01, 0.03) if thin else u(0.015, 0.06) if rng.random() < 0.75 else u(0.06, 0.11),
         skin=skin,
         hair=np.clip(hair, 0, 255),
         cloth=any_colour(rng, 5, 250),
@@ -120,3 +123,17 @@ def make_plan(rng: np.random.Generator, style: str | None = None) -> Plan:
         line=line,
         ink=ink,
     )
+    plan.bodiless = style not in ("anime", "painterly") and rng.random() < 0.08
+    if rng.random() < 0.12:
+        _gather(plan, u(0.35, 0.75), u(-0.4, 0.4))
+    return plan
+
+
+def _gather(plan: Plan, share: float, shift: float) -> None:
+    """Draw the features small in the middle of a large head or body."""
+    plan.eyes = (plan.eyes[0] * share, plan.eyes[1] * share + shift)
+    plan.eye_size = (plan.eye_size[0] * share, plan.eye_size[1] * share)
+    plan.nose = plan.nose * share + shift
+    plan.mouth = (plan.mouth[0] * share, plan.mouth[1] * share + shift)
+    plan.mouth_width *= share
+    plan.line_width = max(plan.line_width * share, 0.012)

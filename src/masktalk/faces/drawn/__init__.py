@@ -1,0 +1,1 @@
+"""Finding drawn faces: networks trained on pictures that code draws, and their verdicts."""
