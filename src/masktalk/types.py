@@ -172,6 +172,7 @@ class Face:
         confidence: 0 to 1.
         mouth_state: ``open``, ``closed`` or ``occluded`` by something.
         time: Seconds since the start of the stream.
+        evidence: What the verdict on the mouth rests on, in words; may be empty.
     """
 
     mesh: FloatArray
@@ -179,6 +180,7 @@ class Face:
     confidence: float
     mouth_state: MouthState
     time: Fraction = Fraction(0)
+    evidence: str = ""
 
     def __post_init__(self) -> None:
         if self.mesh.shape != (MESH_LANDMARKS, 3) or self.mesh.dtype != np.float32:

@@ -53,5 +53,5 @@ def test_it_leaves_the_picture_alone_and_repeats_itself(locator, portrait):
 
 
 def test_an_unknown_name_lists_the_valid_ones():
-    with pytest.raises(OptionError, match=r"mesh, detector, s3fd"):
+    with pytest.raises(OptionError, match=r"mesh, drawn, detector, s3fd"):
         make_locator("dlib")

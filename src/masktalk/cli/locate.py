@@ -66,6 +66,7 @@ def _record(face: Face) -> dict[str, Any]:
         "located_by": face.located_by,
         "confidence": round(face.confidence, 4),
         "state": face.mouth_state,
+        "evidence": face.evidence,
     }
 
 

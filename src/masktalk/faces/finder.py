@@ -8,7 +8,10 @@ from masktalk.faces.canonical import fit_mesh
 from masktalk.faces.closing import Closing
 from masktalk.faces.covered import lips_state
 from masktalk.faces.locators import LOCATORS, Effort, Locator, Sighting, make_locator
+from masktalk.faces.locators.drawn import DrawnLocator
+from masktalk.faces.locators.mesh import MeshLocator
 from masktalk.faces.options import FaceChoice, LocateOptions
+from masktalk.faces.settling import settle
 from masktalk.types import Face, Frame
 
 
@@ -45,16 +48,30 @@ class Finder(Closing):
         """
         names = list(self.options.locators or LOCATORS)
         for name in names[:1] if effort == "quick" else names:
-            found = self.locator(name).find(frame, effort)
+            both = name == "mesh" and "drawn" in names and effort != "quick"
+            found = self._settled(frame, effort) if both else self.locator(name).find(frame, effort)
             if found:
                 return sorted(found, key=lambda s: float(s.mesh[:, 0].mean()))
         return []
+
+    def _settled(self, frame: Frame, effort: Effort) -> list[Sighting]:
+        mesh, drawn = self.locator("mesh"), self.locator("drawn")
+        assert isinstance(mesh, MeshLocator)
+        assert isinstance(drawn, DrawnLocator)
+        return settle(mesh, drawn, frame, effort)
 
     def face(self, frame: Frame, sighting: Sighting) -> Face:
         """A face from what a locator saw."""
         # A face that only coarse locators find hides most of itself.
         state = self.options.mouth_state or sighting.mouth_state or "occluded"
-        return Face(sighting.mesh, sighting.located_by, sighting.confidence, state, frame.time)
+        return Face(
+            sighting.mesh,
+            sighting.located_by,
+            sighting.confidence,
+            state,
+            frame.time,
+            sighting.evidence,
+        )
 
     def locator(self, name: str) -> Locator:
         """The locator of that name, made when first asked for."""

@@ -43,6 +43,7 @@ class Seen:
         bias: (2,) what the detectors add to the mesh's idea of a hidden mouth.
         state: What a locator that does not look at the mouth says of it.
         cut: Whether a new scene begins here.
+        evidence: What the state rests on, in words.
     """
 
     time: Fraction
@@ -53,6 +54,7 @@ class Seen:
     bias: FloatArray | None = None
     state: MouthState | None = None
     cut: bool = False
+    evidence: str = ""
 
 
 class Follower:
@@ -93,6 +95,7 @@ class Follower:
             bias,
             sighting.mouth_state,
             cut,
+            sighting.evidence,
         )
 
     def _follow(self, frame: Frame) -> _Answer | None:

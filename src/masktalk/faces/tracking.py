@@ -94,7 +94,8 @@ def _verdict(window: deque[Seen], here: int, rate: Fraction, forced: MouthState 
         state = "occluded"
     elif state is None:
         state = lips_state(mesh) if guesses or record.located_by == "mesh" else "occluded"
-    face = Face(mesh, record.located_by, record.confidence, forced or state, record.time)
+    said = record.evidence
+    face = Face(mesh, record.located_by, record.confidence, forced or state, record.time, said)
     return face, record.cut
 
 

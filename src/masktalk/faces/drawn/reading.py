@@ -7,19 +7,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from masktalk.faces.canonical import fit_mesh
-from masktalk.faces.drawn.networks import DrawnNetworks
+from masktalk.faces.drawn.networks import DrawnNetwork
 from masktalk.faces.roi import Roi
+from masktalk.landmarks import (
+    CHIN,
+    FACE_OVAL,
+    LEFT_EYE_OUTER,
+    LEFT_MOUTH_CORNER,
+    LOWER_LIP_INNER,
+    RIGHT_EYE_OUTER,
+    RIGHT_MOUTH_CORNER,
+    UPPER_LIP_INNER,
+)
 from masktalk.types import FloatArray, MouthState, UInt8Array
 
 #: Side of a crop over the longer side of the head in it.
-_MARGIN = 1.0 / 0.62
-# Crops of one look: right, down, scale, turn, and whether mirrored.
-_VIEWS = (
-    (0.0, 0.0, 1.0, 0.0, False),
-    (0.02, -0.02, 1.08, 0.05, True),
-    (-0.03, 0.03, 0.93, -0.05, False),
-    (0.0, 0.03, 1.16, 0.0, True),
-)
+MARGIN = 1.0 / 0.62
+# Crops of one look, right, down, scale, turn: as they are, and mirrored.
+_PLAIN = ((0.0, 0.0, 1.0, 0.0), (-0.03, 0.03, 0.93, -0.05))
+_TURNED = ((0.02, -0.02, 1.08, 0.05), (0.0, 0.03, 1.16, 0.0))
 _MIRRORED = [1, 0, 2, 4, 3, 5, 6, 7]
 _CLOSED, _OPEN, _NONE, _COVERED = range(4)
 # Distance of the outer eye corners over that of the eyes' middles, on the mean head.
@@ -36,7 +42,6 @@ class Reading:
     Attributes:
         points: (8, 2) pixels: eyes, nose, mouth corners, upper and lower lip, chin.
         head: Probability that there is a head.
-        drawing: Probability that it is drawn, if there is one.
         states: (4,) probabilities of a closed, an open, no and a covered mouth.
         scatter: Mean distance of the views' points from their median, in eye distances.
         size: Pixels of the longer side of the head's outline.
@@ -44,7 +49,6 @@ class Reading:
 
     points: FloatArray
     head: float
-    drawing: float
     states: FloatArray
     scatter: float
     size: float
@@ -88,13 +92,13 @@ class Reading:
         low = float((chin - lower) @ down)
         chin = chin if low > 0.08 * self.span else lower + down * 0.3 * self.span
         places = {
-            33: middle - across * span / 2,
-            263: middle + across * span / 2,
-            61: corners[0],
-            291: corners[1],
-            13: upper,
-            14: lower,
-            152: chin,
+            LEFT_EYE_OUTER: middle - across * span / 2,
+            RIGHT_EYE_OUTER: middle + across * span / 2,
+            LEFT_MOUTH_CORNER: corners[0],
+            RIGHT_MOUTH_CORNER: corners[1],
+            UPPER_LIP_INNER: upper,
+            LOWER_LIP_INNER: lower,
+            CHIN: chin,
         }
         return fit_mesh({index: (float(x), float(y)) for index, (x, y) in places.items()})
 
@@ -118,56 +122,59 @@ class Reading:
 
 def head_roi(x: float, y: float, size: float, roll: float) -> Roi:
     """Return the square in which the network of the points wants a head."""
-    return Roi(x, y, size * _MARGIN, roll)
+    return Roi(x, y, size * MARGIN, roll)
 
 
 def mesh_head_roi(mesh: FloatArray) -> Roi:
     """Return the square about the head of a (478, 3) mesh, which ends at the hairline."""
-    crown, chin = mesh[10, :2], mesh[152, :2]
+    crown, chin = mesh[FACE_OVAL[0], :2], mesh[CHIN, :2]
     top = crown + 0.15 * (crown - chin)
     middle = (top + chin) / 2
-    across = mesh[263, :2] - mesh[33, :2]
+    across = mesh[RIGHT_EYE_OUTER, :2] - mesh[LEFT_EYE_OUTER, :2]
     size = float(np.linalg.norm(top - chin))
     return head_roi(
         float(middle[0]), float(middle[1]), size, float(np.arctan2(across[1], across[0]))
     )
 
 
-def read_head(networks: DrawnNetworks, pixels: UInt8Array, roi: Roi) -> Reading:
+def read_head(network: DrawnNetwork, pixels: UInt8Array, roi: Roi) -> Reading:
     """Look at the head in a region that is about right."""
     for _ in range(2):
-        roi = _centred(networks, pixels, roi)
-    views = [roi.nudged(*nudge) for *nudge, _ in _VIEWS]
-    crops = np.stack([networks.crop(pixels, view) for view in views])
-    mirrored = [k for k, view in enumerate(_VIEWS) if view[-1]]
-    crops[mirrored] = crops[mirrored, :, ::-1]
-    answers = networks.read(crops)
-    points = answers.points.copy()
-    points[mirrored] = (points[mirrored] * [-1, 1] + [1, 0])[:, _MIRRORED]
-    placed = np.stack([view.to_picture(p) for view, p in zip(views, points, strict=True)])
-    median = np.median(placed, axis=0).astype(np.float32)
-    span = max(float(np.linalg.norm(median[1] - median[0])), 0.15 * roi.size / _MARGIN)
-    scatter = float(np.linalg.norm(placed[:, :7] - median[:7], axis=2).mean() / span)
-    kinds = answers.kinds.mean(axis=0)
+        (roi,) = centred(network, pixels, [roi])
+    plain = [roi.nudged(*nudge) for nudge in _PLAIN]
+    turned = [roi.nudged(*nudge) for nudge in _TURNED]
+    answers = network.read(pixels, plain), network.read(pixels, turned, mirrored=True)
+    mirrored = (answers[1].points * [-1, 1] + [1, 0])[:, _MIRRORED].astype(np.float32)
+    placed = [r.to_picture(p) for r, p in zip(plain, answers[0].points, strict=True)]
+    placed += [r.to_picture(p) for r, p in zip(turned, mirrored, strict=True)]
+    points = np.stack(placed)
+    median = np.median(points, axis=0).astype(np.float32)
+    size = roi.size / MARGIN
+    span = max(float(np.linalg.norm(median[1] - median[0])), 0.15 * size)
     return Reading(
         points=median,
-        head=float(1 - kinds[0]),
-        drawing=float(kinds[1] / max(kinds[1] + kinds[2], 1e-6)),
-        states=answers.states.mean(axis=0),
-        scatter=scatter,
-        size=roi.size / _MARGIN,
+        head=float(np.concatenate([a.heads for a in answers]).mean()),
+        states=np.concatenate([a.states for a in answers]).mean(axis=0),
+        scatter=float(np.linalg.norm(points[:, :7] - median[:7], axis=2).mean() / span),
+        size=size,
     )
 
 
-def _centred(networks: DrawnNetworks, pixels: UInt8Array, roi: Roi) -> Roi:
-    """The region moved, scaled and turned as its own answer says."""
-    answers = networks.read(networks.crop(pixels, roi)[None])
-    x0, y0, x1, y1 = answers.boxes[0]
+def centred(network: DrawnNetwork, pixels: UInt8Array, regions: list[Roi]) -> list[Roi]:
+    """Return regions moved, scaled and turned as the network's answers about them say."""
+    answers = network.read(pixels, regions)
+    return [
+        _moved(roi, points, box)
+        for roi, points, box in zip(regions, answers.points, answers.boxes, strict=True)
+    ]
+
+
+def _moved(roi: Roi, points: FloatArray, box: FloatArray) -> Roi:
+    x0, y0, x1, y1 = box
     middle = roi.to_picture(np.array([[(x0 + x1) / 2, (y0 + y1) / 2]], np.float32))[0]
-    eyes = roi.to_picture(answers.points[0, :2])
+    eyes = roi.to_picture(points[:2])
     across = eyes[1] - eyes[0]
-    size = float(np.clip(max(x1 - x0, y1 - y0), 0.35, 1.1)) * roi.size * _MARGIN
-    angle = float(np.arctan2(across[1], across[0]))
-    turn = (angle - roi.angle + np.pi) % (2 * np.pi) - np.pi
+    size = float(np.clip(max(x1 - x0, y1 - y0), 0.3, 1.1)) * roi.size * MARGIN
+    turn = (float(np.arctan2(across[1], across[0])) - roi.angle + np.pi) % (2 * np.pi) - np.pi
     angle = roi.angle + float(np.clip(turn, -0.8, 0.8))
     return replace(roi, x=float(middle[0]), y=float(middle[1]), size=size, angle=angle)

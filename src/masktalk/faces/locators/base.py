@@ -31,6 +31,7 @@ class Sighting:
         mouth_state: What the mouth is; None where the locator cannot tell.
         look: The close look behind it, whose mesh is as seen; None where there was none.
         keypoints: What the detectors said in that look.
+        evidence: What the state rests on, in words; empty where nothing is to be said.
     """
 
     mesh: FloatArray
@@ -39,6 +40,7 @@ class Sighting:
     mouth_state: MouthState | None = None
     look: Look | None = None
     keypoints: Mapping[str, FloatArray] = field(default_factory=dict)
+    evidence: str = ""
 
 
 class Locator(Closing, ABC):
@@ -54,6 +56,7 @@ class Locator(Closing, ABC):
 #: name -> "module:class", in the order to ask; loaded only when asked for.
 LOCATORS: dict[str, str] = {
     "mesh": "masktalk.faces.locators.mesh:MeshLocator",
+    "drawn": "masktalk.faces.locators.drawn:DrawnLocator",
     "detector": "masktalk.faces.locators.detector:DetectorLocator",
     "s3fd": "masktalk.faces.locators.s3fd:S3fdLocator",
     "dwpose": "masktalk.faces.locators.dwpose:DwposeLocator",

@@ -1,13 +1,14 @@
-"""Writing the trained networks as ONNX with weights of half precision."""
+"""Writing the trained network as ONNX with weights of half precision."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
-from masktalk.train.drawn.model import CROP_SIDE, FINDER_SIDE, FinderNet, PointNet
+from masktalk.train.drawn.model import CROP_SIDE, PointNet
 
 
 class _Answers(nn.Module):
@@ -18,21 +19,15 @@ class _Answers(nn.Module):
         self.net = net
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(self.net(pixels)[:5])
+        points, _, boxes, states, kinds, _ = self.net(pixels)
+        return points, boxes, states, kinds
 
 
 def export_points(state: Path, out: Path) -> None:
     """Write ``points.onnx`` from a state dict."""
     net = PointNet()
     net.load_state_dict(torch.load(state, weights_only=True))
-    _export(_Answers(net), CROP_SIDE, ["points", "peaks", "boxes", "states", "kinds"], out)
-
-
-def export_finder(state: Path, out: Path) -> None:
-    """Write ``finder.onnx`` from a state dict."""
-    net = FinderNet()
-    net.load_state_dict(torch.load(state, weights_only=True))
-    _export(net, FINDER_SIDE, ["maps"], out)
+    _export(_Answers(net), CROP_SIDE, ["points", "boxes", "states", "kinds"], out)
 
 
 def _export(net: nn.Module, side: int, outputs: list[str], out: Path) -> None:
@@ -48,7 +43,6 @@ def _export(net: nn.Module, side: int, outputs: list[str], out: Path) -> None:
 
 def _halve(path: Path) -> None:
     """Keep large weights as float16; a Cast makes them float32 when the graph is loaded."""
-    import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 

@@ -19,10 +19,16 @@ def background(rng: np.random.Generator, side: int) -> UInt8Array:
         ramp = np.linspace(0, 1, side)[:, None, None]
         a, b = any_colour(rng), any_colour(rng)
         wide = np.broadcast_to(a + (b - a) * ramp, (side, side, 3))
-        pixels = np.ascontiguousarray(wide if rng.random() < 0.5 else wide.transpose(1, 0, 2)).astype(np.uint8)
+        pixels = np.ascontiguousarray(
+            wide if rng.random() < 0.5 else wide.transpose(1, 0, 2)
+        ).astype(np.uint8)
     elif kind < 0.3:
-        coarse = rng.integers(0, 255, (int(rng.integers(3, 12)),) * 2 + (3,), np.uint8)
-        pixels = np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+        cells = int(rng.integers(3, 12))
+        cells = int(rng.integers(3, 12))
+        coarse = rng.integers(0, 255, [cells, cells, 3], np.uint8)
+        pixels = np.asarray(
+            cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8
+        )
     if rng.random() < 0.5:
         scatter(rng, pixels, int(rng.integers(2, 14)))
     return pixels
@@ -42,14 +48,29 @@ def scatter(rng: np.random.Generator, pixels: UInt8Array, count: int) -> None:
         elif kind == 1:
             pen.shape(box(x, y, x + w, y + h), any_colour(rng), line, 0.01, surface=False)
         elif kind == 2:
-            walk = np.cumsum(rng.normal(0, 0.06, (12, 2)), axis=0) + [x, y]
+            walk = np.cumsum(rng.normal(0, 0.06, (12, 2)), axis=0) + np.array([x, y])
             pen.stroke(walk, any_colour(rng), rng.uniform(0.003, 0.03), surface=False)
         elif kind == 3:
-            pen.shape(rng.normal(0, 0.12, (5, 2)) + [x, y], any_colour(rng), line, 0.01, surface=False)
+            pen.shape(
+                np.array([x, y]) + rng.normal(0, 0.12, (5, 2)),
+                any_colour(rng),
+                line,
+                0.01,
+                surface=False,
+            )
         else:
             text = "".join(chr(c) for c in rng.integers(48, 122, 4))
             at = (int(x * side), int(y * side))
-            cv2.putText(pixels, text, at, int(rng.integers(0, 8)), rng.uniform(0.2, 1) * side / 160, any_colour(rng).tolist(), 1, cv2.LINE_AA)
+            cv2.putText(
+                pixels,
+                text,
+                at,
+                int(rng.integers(0, 8)),
+                rng.uniform(0.2, 1) * side / 160,
+                any_colour(rng).tolist(),
+                1,
+                cv2.LINE_AA,
+            )
 
 
 def finish(rng: np.random.Generator, pixels: UInt8Array, style: str, side: int) -> UInt8Array:
@@ -75,7 +96,9 @@ def finish(rng: np.random.Generator, pixels: UInt8Array, style: str, side: int) 
         pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))]
-        pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR).astype(np.uint8)
+        pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR).astype(
+            np.uint8
+        )
     return pixels
 
 
@@ -98,8 +121,14 @@ def _pencil(rng: np.random.Generator, pixels: UInt8Array) -> UInt8Array:
 def _painted(rng: np.random.Generator, pixels: UInt8Array) -> UInt8Array:
     side = pixels.shape[0]
     pixels = np.asarray(cv2.medianBlur(pixels, int(rng.choice([3, 5, 7]))), np.uint8)
-    light = cv2.resize(rng.normal(1, 0.2, (4, 4, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
-    strokes = cv2.GaussianBlur(rng.normal(0, 25, pixels.shape[:2]).astype(np.float32), (0, 0), rng.uniform(0.5, 3))
+    light = cv2.resize(
+        rng.normal(1, 0.2, (4, 4, 3)).astype(np.float32),
+        (side, side),
+        interpolation=cv2.INTER_CUBIC,
+    )
+    strokes = cv2.GaussianBlur(
+        rng.normal(0, 25, pixels.shape[:2]).astype(np.float32), (0, 0), rng.uniform(0.5, 3)
+    )
     return np.clip(pixels * light + strokes[..., None], 0, 255).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Training of both networks on pictures drawn as it goes."""
+"""Training on pictures that are drawn as it goes."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import multiprocessing, nn
 
-from masktalk.train.drawn.model import CROP_SIDE, FINDER_SIDE, FinderNet, PointNet
-from masktalk.train.drawn.photographs import paste_photograph, photograph_crop
-from masktalk.train.drawn.pictures import crop_picture, empty_picture, scene_picture
+from masktalk.train.drawn.model import CROP_SIDE, PointNet
+from masktalk.train.drawn.photographs import photograph_crop
+from masktalk.train.drawn.pictures import crop_picture, empty_picture
 
 _MIRRORED = [1, 0, 2, 4, 3, 5, 6, 7]
-_CELL = 8
 _NO_HEAD, _PHOTOGRAPH = 0.06, 0.14  # shares of the crops
 
 
 @dataclass(frozen=True)
 class DrawnFitOptions:
-    """Options of ``fit_points`` and ``fit_finder``.
+    """Options of ``fit_points``.
 
     Attributes:
         out: State dict to write.
@@ -46,7 +46,7 @@ class DrawnFitOptions:
     workers: int = 1
 
 
-def point_sample(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def point_sample(rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
     """Draw a crop: picture, points, box, state, kind, animal; -1 or NaN where unknown."""
     chance = rng.random()
     points, box = np.full((8, 2), np.nan, np.float32), np.full(4, np.nan, np.float32)
@@ -69,50 +69,6 @@ def point_sample(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     return np.ascontiguousarray(pixels), points.astype(np.float32), box.astype(np.float32), labels
 
 
-def finder_sample(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Draw a scene: picture and (6, 20, 20) targets, the score's first."""
-    cells = FINDER_SIDE // _CELL
-    target = np.zeros((6, cells, cells), np.float32)
-    chance = rng.random()
-    if chance < 0.1:
-        return empty_picture(rng, FINDER_SIDE), target
-    heads = 1 if chance < 0.6 else int(rng.integers(2, 5))
-    pixels, truths = scene_picture(rng, FINDER_SIDE, heads)
-    regions = [head_region(t.points, t.box) for t in truths]
-    if chance > 0.92:
-        pixels, more = paste_photograph(rng, pixels)
-        regions = [more]
-    flip = rng.random() < 0.5
-    for x, y, size, roll in regions:
-        if flip:
-            x, roll = FINDER_SIDE - x, -roll
-        _mark(target, x, y, size, roll)
-    return np.ascontiguousarray(pixels[:, ::-1] if flip else pixels), target
-
-
-def head_region(points: np.ndarray, box: np.ndarray) -> tuple[float, float, float, float]:
-    """Return centre x, y, size and roll of a head in pixels: middle of its box, longer side."""
-    across = points[1] - points[0]
-    middle = (box[:2] + box[2:]) / 2
-    size = float((box[2:] - box[:2]).max())
-    return float(middle[0]), float(middle[1]), size, float(np.arctan2(across[1], across[0]))
-
-
-def _mark(target: np.ndarray, x: float, y: float, size: float, roll: float) -> None:
-    cells = target.shape[1]
-    rows, columns = np.mgrid[:cells, :cells] + 0.5
-    spread = max(0.12 * size / _CELL, 0.55)
-    away = np.hypot(rows - y / _CELL, columns - x / _CELL)
-    heat = np.exp(-((away / spread) ** 2) / 2)
-    heat[away <= max(0.5, away.min())] = 1
-    near = heat > target[0]
-    target[0] = np.maximum(target[0], heat)
-    values = (x / _CELL - columns, y / _CELL - rows, np.full_like(rows, np.log(size / FINDER_SIDE)),
-              np.full_like(rows, np.cos(roll)), np.full_like(rows, np.sin(roll)))  # fmt: skip
-    for channel, value in enumerate(values, 1):
-        target[channel][near] = value[near]
-
-
 def point_loss(net: nn.Module, batch: list[torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
     """Return the loss of a batch of crops and its parts."""
     pixels, points, box, labels = batch
@@ -121,7 +77,7 @@ def point_loss(net: nn.Module, batch: list[torch.Tensor]) -> tuple[torch.Tensor,
     want = torch.nan_to_num(points)
     away = (said - want).abs().sum(2)
     coordinate = (away * known).sum() / known.sum().clamp(min=1)
-    side = int(math.isqrt(logits.shape[2]))
+    side = math.isqrt(logits.shape[2])
     ramp = (torch.arange(side) + 0.5) / side
     sigma = 1.1 / side
     gx = torch.exp(-(((ramp - want[..., :1]) / sigma) ** 2) / 2)
@@ -131,9 +87,15 @@ def point_loss(net: nn.Module, batch: list[torch.Tensor]) -> tuple[torch.Tensor,
     entropy = -(goal * torch.log_softmax(logits, dim=2)).sum(2)
     heat = (entropy * known).sum() / known.sum().clamp(min=1)
     boxed = torch.isfinite(box[:, 0])
-    outline = ((said_box - torch.nan_to_num(box)).abs().sum(1) * boxed).sum() / boxed.sum().clamp(min=1)
+    outline = ((said_box - torch.nan_to_num(box)).abs().sum(1) * boxed).sum() / boxed.sum().clamp(
+        min=1
+    )
     told = nn.functional.cross_entropy(state, labels[:, 0], ignore_index=-1)
-    sort = nn.functional.cross_entropy(kind[:, :3], labels[:, 1]) if kind.shape[1] >= 3 else state.sum() * 0
+    sort = (
+        nn.functional.cross_entropy(kind[:, :3], labels[:, 1])
+        if kind.shape[1] >= 3
+        else state.sum() * 0
+    )
     loss = 8 * coordinate + 0.4 * heat + outline + 0.6 * told + 0.4 * sort
     with torch.no_grad():
         seen = labels[:, 0] >= 0
@@ -143,21 +105,6 @@ def point_loss(net: nn.Module, batch: list[torch.Tensor]) -> tuple[torch.Tensor,
             "kind": float((kind[:, :3].argmax(1) == labels[:, 1]).float().mean()),
         }  # fmt: skip
     return loss, figures
-
-
-def finder_loss(net: nn.Module, batch: list[torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
-    """Return the loss of a batch of scenes (focal as in CornerNet) and its parts."""
-    pixels, target = batch
-    said = net(pixels)
-    heat, score = target[:, 0], torch.sigmoid(said[:, 0]).clamp(1e-4, 1 - 1e-4)
-    at = heat >= 0.999
-    focal = -((1 - score) ** 2 * torch.log(score))[at].sum()
-    focal = focal - ((1 - heat) ** 4 * score**2 * torch.log(1 - score))[~at].sum()
-    count = at.sum().clamp(min=1)
-    near = (heat > 0.5).unsqueeze(1)
-    geometry = ((said[:, 1:] - target[:, 1:]).abs() * near).sum() / near.sum().clamp(min=1)
-    loss = focal / count + geometry
-    return loss, {"focal": float(focal / count), "geometry": float(geometry)}
 
 
 def _draw_forever(sample: Callable[..., Any], seed: int, batch: int, out: Any) -> None:
@@ -192,20 +139,22 @@ def _batches(sample: Callable[..., Any], options: DrawnFitOptions) -> Iterator[l
             painter.terminate()
 
 
-def train(net: nn.Module, sample: Any, loss_of: Any, options: DrawnFitOptions) -> Iterator[dict[str, float]]:
+def train(
+    net: nn.Module, sample: Any, loss_of: Any, options: DrawnFitOptions
+) -> Iterator[dict[str, float]]:
     """Train for so many minutes, keeping a moving average of the weights; yield figures."""
-    net.to(memory_format=torch.channels_last)
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if options.start is not None:
         net.load_state_dict(torch.load(options.start, weights_only=True))
     mean = {name: value.clone() for name, value in net.state_dict().items()}
     optimiser = torch.optim.AdamW(net.parameters(), options.rate, weight_decay=1e-4)
-    begun, step = time.monotonic(), 0
+    begun = time.monotonic()
     sums: dict[str, float] = {}
-    for batch in _batches(sample, options):
+    for step, batch in enumerate(_batches(sample, options), 1):
         share = (time.monotonic() - begun) / (60 * options.minutes)
         if share >= 1:
             break
-        warm = min(1.0, (step + 1) / 100)
+        warm = min(1.0, step / 100)
         for group in optimiser.param_groups:
             group["lr"] = options.rate * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2)
         net.train()
@@ -214,7 +163,6 @@ def train(net: nn.Module, sample: Any, loss_of: Any, options: DrawnFitOptions) -
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
-        step += 1
         keep = min(0.998, step / (step + 10))
         for name, value in net.state_dict().items():
             if value.dtype.is_floating_point:
@@ -223,7 +171,11 @@ def train(net: nn.Module, sample: Any, loss_of: Any, options: DrawnFitOptions) -
             sums[name] = sums.get(name, 0.0) + value
         if step % 100 == 0:
             torch.save(mean, options.out)
-            yield {"minutes": share * options.minutes, "step": step, **{n: v / 100 for n, v in sums.items()}}
+            yield {
+                "minutes": share * options.minutes,
+                "step": step,
+                **{n: v / 100 for n, v in sums.items()},
+            }
             sums = {}
     torch.save(mean, options.out)
 
@@ -231,8 +183,3 @@ def train(net: nn.Module, sample: Any, loss_of: Any, options: DrawnFitOptions) -
 def fit_points(options: DrawnFitOptions) -> Iterator[dict[str, float]]:
     """Train the network of the points."""
     return train(PointNet(), point_sample, point_loss, options)
-
-
-def fit_finder(options: DrawnFitOptions) -> Iterator[dict[str, float]]:
-    """Train the network that finds heads."""
-    return train(FinderNet(), finder_sample, finder_loss, options)

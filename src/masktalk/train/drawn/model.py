@@ -1,12 +1,11 @@
-"""The two networks: one finds heads in a picture, one finds a head's points in a crop."""
+"""The network that finds a drawn head's points in a crop, and what its mouth is."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-#: Sides of the squares that the networks look at, in pixels.
-FINDER_SIDE, CROP_SIDE = 160, 96
+CROP_SIDE = 96  # pixels
 POINT_COUNT, STATE_COUNT = 8, 4
 
 
@@ -24,7 +23,8 @@ class Block(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.layers(x)
+        out: torch.Tensor = x + self.layers(x)
+        return out
 
 
 def down(before: int, after: int) -> nn.Sequential:
@@ -77,13 +77,18 @@ class PointNet(nn.Module):
         self.trunk = Trunk((16, 40, 72, 128, 192))
         self.maps = nn.Conv2d(40, POINT_COUNT, 1)
         self.global_ = nn.Sequential(
-            nn.Linear(192 + 80, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 4 + STATE_COUNT + 3)
+            nn.Linear(192 + 80, 128),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(128, 4 + STATE_COUNT + 3),
         )
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return points (B, 8, 2) in 0..1, peaks (B, 8), box (B, 4) in 0..1, state and kind logits.
+        """Return what (B, 3, 96, 96) crops show.
 
-        The kind's three logits: no head, a drawing, a photograph; and the last is an animal.
+        Points (B, 8, 2) and the heat maps' peaks (B, 8) in 0..1, the outline's box (B, 4)
+        in 0..1, logits of the mouth's state (B, 4), of no head, a drawing, a photograph
+        (B, 3), and the heat maps' logits (B, 8, cells).
         """
         fine, deep = self.trunk(x)
         logits = self.maps(fine).flatten(2)
@@ -99,17 +104,3 @@ class PointNet(nn.Module):
         rest = self.global_(whole)
         peaks = heat.max(dim=2).values
         return points, peaks, rest[:, :4], rest[:, 4 : 4 + STATE_COUNT], rest[:, 8:], logits
-
-
-class FinderNet(nn.Module):
-    """Where heads are: for every 8x8 cell a score, a centre, a size (Zhou et al., CenterNet)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trunk = Trunk((12, 24, 56, 96, 144))
-        self.maps = nn.Sequential(nn.Conv2d(24, 48, 3, 2, 1), nn.ReLU(), nn.Conv2d(48, 6, 1))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return (B, 6, 20, 20): score logit, centre offset x and y, log size, roll's cosine and sine."""
-        fine, _ = self.trunk(x)
-        return self.maps(fine)

@@ -41,7 +41,7 @@ def around(points: Points, state: State) -> Mouth:
 
 
 def line_mouth(pen: Pen, plan: Plan) -> Mouth:
-    """Draw a closed line: straight, bent, wavy, a smirk, a cat's, with a fang, lips, a cheek mark."""
+    """Draw a closed line: bent, wavy, a smirk, a cat's; with a fang, lips, cheek marks."""
     rng, (x, y), w = pen.rng, plan.mouth, plan.mouth_width
     kind = rng.choice(["bow", "bow", "bow", "short", "wave", "cat", "smirk", "zigzag", "lips"])
     width = plan.line_width * rng.uniform(0.7, 1.6)
@@ -72,7 +72,7 @@ def line_mouth(pen: Pen, plan: Plan) -> Mouth:
     pen.stroke(points, plan.ink, width)
     if rng.random() < 0.12:
         at = points[len(points) // 3]
-        fang = np.array([at, at + [0.3 * w, 0], at + [0.15 * w, 0.3 * w]])
+        fang = at + w * np.array([[0, 0], [0.3, 0], [0.15, 0.3]])
         pen.shape(fang, np.full(3, 255.0), plan.ink, width * 0.6)
     if rng.random() < 0.15:
         for end in (points[0], points[-1]):
@@ -84,7 +84,9 @@ def _lips(pen: Pen, plan: Plan, w: float) -> None:
     (x, y), rng = plan.mouth, pen.rng
     colour = any_colour_like(np.array([190.0, 80, 85]), rng, 40)
     thick = w * rng.uniform(0.2, 0.5)
-    upper = curve((x - w, y), (x - w * 0.4, y - 1.6 * thick), (x + w * 0.4, y - 1.6 * thick), (x + w, y))
+    upper = curve(
+        (x - w, y), (x - w * 0.4, y - 1.6 * thick), (x + w * 0.4, y - 1.6 * thick), (x + w, y)
+    )
     lower = curve((x + w, y), (x, y + 2 * thick), (x - w, y))
     pen.fill(np.vstack([upper, lower]), colour, alpha=rng.uniform(0.5, 1))
 
@@ -101,9 +103,13 @@ def open_mouth(pen: Pen, plan: Plan) -> Mouth:
     top = y - h * 0.45
     if kind in ("disc", "cat"):
         bow = rng.uniform(-0.2, 0.45) * h
-        lower = curve((x + w, top), (x + w * 0.8, top + 1.35 * h), (x - w * 0.8, top + 1.35 * h), (x - w, top))
+        lower = curve(
+            (x + w, top), (x + w * 0.8, top + 1.35 * h), (x - w * 0.8, top + 1.35 * h), (x - w, top)
+        )
         if kind == "cat":
-            upper = np.vstack([oval(x - w / 2, top, w / 2, bow, 180, 0), oval(x + w / 2, top, w / 2, bow, 180, 0)])
+            upper = np.vstack(
+                [oval(x - w / 2, top, w / 2, bow, 180, 0), oval(x + w / 2, top, w / 2, bow, 180, 0)]
+            )
         else:
             upper = curve((x - w, top), (x, top + bow), (x + w, top))
         ring = np.vstack([upper, lower])
@@ -120,7 +126,9 @@ def open_mouth(pen: Pen, plan: Plan) -> Mouth:
         ring = np.vstack([upper, curve((x + w, top), (x, top + bend + h), (x - w, top))])
     else:
         upper = curve((x - w, y + h * 0.3), (x, y - h), (x + w, y + h * 0.3))
-        ring = np.vstack([upper, curve((x + w, y + h * 0.3), (x, y + h * 0.1), (x - w, y + h * 0.3))])
+        ring = np.vstack(
+            [upper, curve((x + w, y + h * 0.3), (x, y + h * 0.1), (x - w, y + h * 0.3))]
+        )
     _inside(pen, plan, ring, str(kind))
     return around(ring, "open")
 
@@ -144,7 +152,9 @@ def _inside(pen: Pen, plan: Plan, ring: Points, kind: str) -> None:
         if rng.random() < 0.6:
             level = low[1] + size[1] * rng.uniform(0.45, 0.75)
             tongue = near.copy()
-            tongue[:, 1] = np.maximum(tongue[:, 1], level + 0.1 * size[1] * np.abs(tongue[:, 0] - middle[0]) / size[0])
+            tongue[:, 1] = np.maximum(
+                tongue[:, 1], level + 0.1 * size[1] * np.abs(tongue[:, 0] - middle[0]) / size[0]
+            )
             pen.fill(tongue, any_colour_like(np.array([230.0, 110, 110]), rng, 35))
         if rng.random() < 0.45:
             level = low[1] + size[1] * rng.uniform(0.15, 0.35)
@@ -153,14 +163,27 @@ def _inside(pen: Pen, plan: Plan, ring: Points, kind: str) -> None:
             pen.fill(upper, white)
     if teeth and rng.random() < 0.6:
         ink = plan.ink
-        pen.stroke(np.array([[low[0], (low[1] + high[1]) / 2], [high[0], (low[1] + high[1]) / 2]]), ink, plan.line_width * 0.5)
+        pen.stroke(
+            np.array([[low[0], (low[1] + high[1]) / 2], [high[0], (low[1] + high[1]) / 2]]),
+            ink,
+            plan.line_width * 0.5,
+        )
         for share in np.linspace(0, 1, int(rng.integers(4, 8)))[1:-1]:
             column = low[0] + share * size[0]
-            pen.stroke(np.array([[column, low[1] + 0.2 * size[1]], [column, high[1] - 0.2 * size[1]]]), ink, plan.line_width * 0.5)
+            pen.stroke(
+                np.array([[column, low[1] + 0.2 * size[1]], [column, high[1] - 0.2 * size[1]]]),
+                ink,
+                plan.line_width * 0.5,
+            )
     if plan.line is not None or rng.random() < 0.3:
         pen.stroke(ring, plan.ink, plan.line_width * rng.uniform(0.6, 1.3), closed=True)
     elif rng.random() < 0.3:
-        pen.stroke(ring, any_colour_like(np.array([190.0, 70, 75]), rng, 40), plan.line_width * 1.6, closed=True)
+        pen.stroke(
+            ring,
+            any_colour_like(np.array([190.0, 70, 75]), rng, 40),
+            plan.line_width * 1.6,
+            closed=True,
+        )
 
 
 def grille_mouth(pen: Pen, plan: Plan) -> Mouth:
@@ -174,7 +197,9 @@ def grille_mouth(pen: Pen, plan: Plan) -> Mouth:
     kind = rng.choice(["bars", "rows", "dots", "wave", "slot"])
     if kind == "bars":
         for column in np.linspace(x - w, x + w, bars + 2)[1:-1]:
-            pen.stroke(np.array([[column, y - h / 2], [column, y + h / 2]]), plan.ink, plan.line_width)
+            pen.stroke(
+                np.array([[column, y - h / 2], [column, y + h / 2]]), plan.ink, plan.line_width
+            )
     elif kind == "rows":
         for row in np.linspace(y - h / 2, y + h / 2, 5)[1:-1]:
             pen.stroke(np.array([[x - w, row], [x + w, row]]), plan.ink, plan.line_width)
@@ -197,9 +222,13 @@ def beak_mouth(pen: Pen, plan: Plan) -> Mouth:
     gap = h * rng.uniform(0.3, 1.0) if opened else 0.0
     left, right = (x - w, y), (x + w, y)
     if opened:
-        inner = np.vstack([curve(left, (x, y + 0.2 * h), right), curve(right, (x, y + gap * 2), left)])
+        inner = np.vstack(
+            [curve(left, (x, y + 0.2 * h), right), curve(right, (x, y + gap * 2), left)]
+        )
         pen.shape(inner, np.array([120.0, 30, 40]), plan.line, plan.line_width)
-    lower = np.vstack([curve(left, (x, y + 2 * gap), right), curve(right, (x, y + h + 2 * gap), left)])
+    lower = np.vstack(
+        [curve(left, (x, y + 2 * gap), right), curve(right, (x, y + h + 2 * gap), left)]
+    )
     pen.shape(lower, colour * 0.9, plan.line, plan.line_width)
     upper = np.vstack([curve(left, (x, y - 1.6 * h), right), curve(right, (x, y + 0.5 * h), left)])
     pen.shape(upper, colour, plan.line, plan.line_width)
@@ -215,26 +244,42 @@ def muzzle_mouth(pen: Pen, plan: Plan) -> Mouth:
     if rng.random() < 0.75:
         pale = np.clip(plan.skin + rng.uniform(-60, 90), 0, 255)
         rise = y - plan.nose
-        patch = oval(x, y - rise * 0.3, w * rng.uniform(1.2, 1.9), rise * rng.uniform(0.9, 1.6) + 0.1)
+        patch = oval(
+            x, y - rise * 0.3, w * rng.uniform(1.2, 1.9), rise * rng.uniform(0.9, 1.6) + 0.1
+        )
         pen.shape(patch, pale, plan.line if rng.random() < 0.4 else None, plan.line_width)
     width = w * rng.uniform(0.25, 0.6)
     nose = plan.nose
-    pen.fill(oval(x, nose, width, width * rng.uniform(0.5, 0.9)), any_colour_like(np.array([40.0, 30, 35]), rng, 40))
+    pen.fill(
+        oval(x, nose, width, width * rng.uniform(0.5, 0.9)),
+        any_colour_like(np.array([40.0, 30, 35]), rng, 40),
+    )
     if rng.random() < 0.75:
         pen.stroke(np.array([[x, nose], [x, y]]), plan.ink, plan.line_width)
     for side in (-1, 1):
         for row in range(int(rng.integers(0, 4))):
             start = np.array([x + side * w * 1.1, y - 0.06 * row])
-            pen.stroke(np.stack([start, start + [side * 0.5, 0.06 * (row - 1)]]), plan.ink, plan.line_width * 0.4)
+            pen.stroke(
+                start + np.array([[0, 0], [side * 0.5, 0.06 * (row - 1)]]),
+                plan.ink,
+                plan.line_width * 0.4,
+            )
     if rng.random() < 0.4:
         return open_mouth(pen, plan)
     dip = w * rng.uniform(0.2, 0.6)
-    points = np.vstack([oval(x - w / 2, y, w / 2, dip, 180, 0), oval(x + w / 2, y, w / 2, dip, 180, 0)])
+    points = np.vstack(
+        [oval(x - w / 2, y, w / 2, dip, 180, 0), oval(x + w / 2, y, w / 2, dip, 180, 0)]
+    )
     if rng.random() < 0.3:
         points = curve((x - w, y - dip / 2), (x, y + dip), (x + w, y - dip / 2))
     pen.stroke(points, plan.ink, plan.line_width)
     if rng.random() < 0.2:
-        pen.shape(oval(x, y + dip, w * 0.25, w * 0.4, 0, 180), np.array([240.0, 120, 130]), plan.line, plan.line_width)
+        pen.shape(
+            oval(x, y + dip, w * 0.25, w * 0.4, 0, 180),
+            np.array([240.0, 120, 130]),
+            plan.line,
+            plan.line_width,
+        )
     return around(points, "closed")
 
 

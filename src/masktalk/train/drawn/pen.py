@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +11,8 @@ import numpy.typing as npt
 from masktalk.types import FloatArray, UInt8Array
 
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
-Points = npt.NDArray[np.float64]
-Colour = npt.NDArray[np.float64]
+Points: TypeAlias = npt.NDArray[Any]
+Colour: TypeAlias = npt.NDArray[Any]
 
 
 def oval(x: float, y: float, rx: float, ry: float, start: float = 0, end: float = 360) -> Points:
@@ -38,7 +40,7 @@ def curve(*knots: tuple[float, float]) -> Points:
 
 def any_colour_like(colour: Colour, rng: np.random.Generator, spread: float) -> Colour:
     """Return a colour near another."""
-    return np.clip(colour + rng.normal(0, spread, 3), 0, 255)
+    return np.asarray(np.clip(colour + rng.normal(0, spread, 3), 0, 255))
 
 
 class Pen:
@@ -101,9 +103,7 @@ class Pen:
         """Draw a line of a width in head units."""
         fixed = self._fixed(points, surface)
         pixels = max(round(width * self.scale), 1)
-        cv2.polylines(
-            self.pixels, [fixed], closed, colour.tolist(), pixels, cv2.LINE_AA, _SHIFT
-        )
+        cv2.polylines(self.pixels, [fixed], closed, colour.tolist(), pixels, cv2.LINE_AA, _SHIFT)
 
     def shape(
         self,
@@ -121,4 +121,4 @@ class Pen:
     def _fixed(self, points: Points, surface: bool) -> npt.NDArray[np.int32]:
         if self.wobble:
             points = points + self.rng.normal(0, self.wobble, points.shape)
-        return np.round(self.placed(points, surface) * (1 << _SHIFT)).astype(np.int32)
+        return np.asarray(np.round(self.placed(points, surface) * (1 << _SHIFT)), np.int32)

@@ -9,9 +9,22 @@ import cv2
 import numpy as np
 
 from masktalk.faces.covers import COVERS, cover_mouth
+from masktalk.landmarks import (
+    CHIN,
+    LEFT_EYE_CORNERS,
+    LEFT_MOUTH_CORNER,
+    LOWER_LIP_INNER,
+    NOSE_TIP,
+    RIGHT_EYE_CORNERS,
+    RIGHT_MOUTH_CORNER,
+    UPPER_LIP_INNER,
+)
 from masktalk.types import FloatArray, UInt8Array
 
-_POINTS = ((33, 133), (263, 362), (1,), (61,), (291,), (13,), (14,), (152,))
+_POINTS = (
+    LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, (NOSE_TIP,), (LEFT_MOUTH_CORNER,), (RIGHT_MOUTH_CORNER,),
+    (UPPER_LIP_INNER,), (LOWER_LIP_INNER,), (CHIN,),
+)  # fmt: skip
 
 
 @cache
@@ -53,33 +66,31 @@ def photograph_crop(
     middle = side * (0.5 + rng.normal(0, 0.05, 2))
     centre = (mesh[:, :2].min(axis=0) + mesh[:, :2].max(axis=0)) / 2
     matrix = np.column_stack([turn, middle - turn @ centre])
-    crop = cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(
+        pixels, matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+    )
     placed = mesh[:, :2] @ turn.T + matrix[:, 2]
     points = np.stack([placed[list(index)].mean(axis=0) for index in _POINTS])
     box = np.concatenate([placed.min(axis=0), placed.max(axis=0)])
-    return _graded(rng, crop), points.astype(np.float32), box.astype(np.float32), state
+    return (
+        _graded(rng, np.asarray(crop, np.uint8)),
+        points.astype(np.float32),
+        box.astype(np.float32),
+        state,
+    )
 
 
 def _graded(rng: np.random.Generator, pixels: UInt8Array) -> UInt8Array:
     light = pixels.astype(np.float32) * rng.uniform(0.6, 1.25, 3) + rng.normal(0, 12)
     light = 255 * (np.clip(light, 0, 255) / 255) ** rng.uniform(0.6, 1.6)
     side = pixels.shape[0]
-    shade = cv2.resize(rng.normal(1, 0.15, (3, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+    shade = cv2.resize(
+        rng.normal(1, 0.15, (3, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
+    )
     light = light * shade[..., None] + rng.normal(0, rng.uniform(0, 8), pixels.shape)
     out = np.clip(light, 0, 255).astype(np.uint8)
     if rng.random() < 0.15:
         out = np.repeat(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     if rng.random() < 0.3:
         out = np.asarray(cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.4)), np.uint8)
-    return out
-
-
-def paste_photograph(
-    rng: np.random.Generator, pixels: UInt8Array
-) -> tuple[UInt8Array, tuple[float, float, float, float]]:
-    """Replace a picture by the photograph; return it and the head's centre, size and roll."""
-    side = pixels.shape[0]
-    crop, points, box, _ = photograph_crop(rng, side)
-    across = points[1] - points[0]
-    middle, size = (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max())
-    return crop, (float(middle[0]), float(middle[1]), size, float(np.arctan2(across[1], across[0])))
+    return np.asarray(out, np.uint8)

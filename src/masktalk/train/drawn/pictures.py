@@ -19,7 +19,7 @@ from masktalk.train.drawn.heads import (
     head_outline,
 )
 from masktalk.train.drawn.mouths import STATES, Mouth, draw_mouth
-from masktalk.train.drawn.pen import Pen
+from masktalk.train.drawn.pen import Pen, Points
 from masktalk.train.drawn.plan import Plan, make_plan
 from masktalk.types import FloatArray, UInt8Array
 
@@ -93,7 +93,7 @@ def draw_head(pen: Pen, plan: Plan) -> Truth:
     return _truth(pen, plan, mouth, chin)
 
 
-def _truth(pen: Pen, plan: Plan, mouth: Mouth, outline: FloatArray) -> Truth:
+def _truth(pen: Pen, plan: Plan, mouth: Mouth, outline: Points) -> Truth:
     x, y = plan.eyes
     features = np.vstack([[[-x, y], [x, y], [0, plan.nose]], mouth.points])
     low = outline[outline[:, 1].argmax()][None]
@@ -112,7 +112,7 @@ def _truth(pen: Pen, plan: Plan, mouth: Mouth, outline: FloatArray) -> Truth:
 def head_matrix(
     rng: np.random.Generator, plan: Plan, middle: tuple[float, float], size: float
 ) -> FloatArray:
-    """Return the (2, 3) map that puts a head of ``size`` pixels at a place, tilted and stretched."""
+    """Return the (2, 3) map that puts a tilted head of ``size`` pixels at a place."""
     tilt = rng.normal(0, 0.2) if rng.random() < 0.75 else rng.uniform(-0.8, 0.8)
     scale = size / max(plan.top + plan.chin, 2.0)
     stretch = np.diag([scale * rng.uniform(0.92, 1.08), scale])
@@ -143,29 +143,6 @@ def crop_picture(
     return pixels, _shrunk(truth)
 
 
-def scene_picture(
-    rng: np.random.Generator, side: int, heads: int
-) -> tuple[UInt8Array, list[Truth]]:
-    """Draw a (side, side, 3) picture of up to so many heads, in one style."""
-    fine = side * _FINE
-    pixels = background(rng, fine)
-    first = make_plan(rng)
-    truths: list[Truth] = []
-    for number in range(heads):
-        plan = first if number == 0 else make_plan(rng, first.style)
-        plan.bodiless = plan.bodiless and heads == 1
-        size = fine * np.exp(rng.uniform(np.log(0.08), np.log(0.85)))
-        if heads > 1:
-            size = min(size, fine * 0.45)
-        middle = size * 0.4 + rng.random(2) * max(fine - 0.8 * size, 0)
-        if any(np.abs(middle - t.points.mean(axis=0)).max() < 0.7 * (size + np.ptp(t.box[1::2])) for t in truths):
-            continue
-        matrix = head_matrix(rng, plan, (middle[0], middle[1]), size)
-        truths.append(draw_head(_pen(rng, pixels, matrix, plan), plan))
-    pixels = finish(rng, pixels, first.style, side)
-    return pixels, [_shrunk(truth) for truth in truths]
-
-
 def empty_picture(rng: np.random.Generator, side: int) -> UInt8Array:
     """Draw a picture without a head."""
     pixels = background(rng, side * _FINE)
@@ -176,4 +153,3 @@ def empty_picture(rng: np.random.Generator, side: int) -> UInt8Array:
 
 def _shrunk(truth: Truth) -> Truth:
     return Truth(truth.points / _FINE, truth.box / _FINE, truth.state, truth.animal, truth.style)
-

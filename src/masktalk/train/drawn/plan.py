@@ -73,7 +73,7 @@ def skin_colour(rng: np.random.Generator) -> Colour:
         [[255, 228, 205], [252, 240, 232], [240, 195, 160], [200, 145, 105], [140, 90, 60],
          [95, 58, 40], [250, 212, 90], [255, 220, 180]]
     )  # fmt: skip
-    return np.clip(tones[rng.integers(len(tones))] + rng.normal(0, 8, 3), 5, 255)
+    return np.asarray(np.clip(tones[rng.integers(len(tones))] + rng.normal(0, 8, 3), 5, 255))
 
 
 def make_plan(rng: np.random.Generator, style: str | None = None) -> Plan:
@@ -115,7 +115,11 @@ def make_plan(rng: np.random.Generator, style: str | None = None) -> Plan:
         nose=nose,
         mouth=(rng.normal(0, 0.05), max(mouth_y, nose + 0.08)),
         mouth_width=u(0.06, 0.3) if big else u(0.08, 0.55) if tall else u(0.1, 0.6),
-        line_width=u(0.01, 0.03) if thin else u(0.015, 0.06) if rng.random() < 0.75 else u(0.06, 0.11),
+        line_width=u(0.01, 0.03)
+        if thin
+        else u(0.015, 0.06)
+        if rng.random() < 0.75
+        else u(0.06, 0.11),
         skin=skin,
         hair=np.clip(hair, 0, 255),
         cloth=any_colour(rng, 5, 250),
