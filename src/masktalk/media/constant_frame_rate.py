@@ -27,27 +27,38 @@ _LARGEST = 500
 #: still counts, however short its duration claims to be.
 _EARLY = Fraction(1, 4)
 
+#: Share of equal steps in a recording of one constant rate with a few faults.
+_MOSTLY = Fraction(9, 10)
+
 #: Half of what lies between 24 and 24000/1001.
 _NTSC_GAP = Fraction(1, 2002)
 
 
-def pace(timed: Iterable[tuple[Fraction, Fraction, T]], rate: Fraction) -> Iterator[T]:
+def pace(
+    timed: Iterable[tuple[Fraction, Fraction, T]],
+    rate: Fraction,
+    start: Fraction | None = None,
+) -> Iterator[T]:
     """Repeat or drop items so that item number i is the one shown at i / rate.
 
     Each item goes to the output frame nearest to its own time, and stays until the next
-    one comes. The first is at time 0 whatever its timestamp.
+    one comes. The first is shown from time 0.
 
     Args:
         timed: (time, duration, item) in seconds, in order of time.
         rate: Items per second to yield.
+        start: Time stamp of time 0; None for that of the first item.
     """
-    start: Fraction | None = None
+    first = True
     waiting: list[T] = []
     due = shown = end = 0
     for time, duration, item in timed:
         if start is None:
             start = time
-        exact = (time - start) * rate
+        exact = max(time - start, Fraction(0)) * rate
+        if first:
+            # Held from time 0 when it comes later.
+            waiting, first = [item], False
         due = _nearest(exact)
         while waiting and shown < due:
             yield waiting[0]
@@ -85,6 +96,10 @@ def estimate_frame_rate(
             return nearest
         return min(likely.limit_denominator(_LARGEST), _FASTEST)
     middle = steps[len(steps) // 2]
+    alike = sum(abs(step - middle) <= 2 * tick for step in steps)
+    if middle > 0 and alike >= _MOSTLY * len(steps):
+        # A piece is missing, or one overlaps the next: the recording's own rate stays.
+        return standard(min(1 / middle, _FASTEST))
     typical = 1 / middle if middle > 0 else average
     return standard(min(max(typical, average), _FASTEST))
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 _LEAP = 4
 
 
-def copy_packets(source: Path, target: Path) -> bool:
+def copy_packets(source: Path, target: Path, track: int = 0) -> bool:
     """Write the video stream of a file, and nothing else of it, as Matroska.
 
     Returns:
@@ -39,7 +39,7 @@ def copy_packets(source: Path, target: Path) -> bool:
             open_input(source) as reader,
             av.open(f"file:{target}", "w", format="matroska") as writer,
         ):
-            stream = reader.streams.video[0]
+            stream = reader.streams[track]
             copy = writer.add_stream_from_template(stream)
             for packet in reader.demux(stream):
                 if packet.dts is None:

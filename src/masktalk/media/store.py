@@ -251,7 +251,7 @@ def _packets(folder: Path, source: Source) -> Iterator[Check | None]:
         yield None
         return
     with PartFile(folder / _FORWARD, overwrite=True) as part:
-        fits = copy_packets(source.path, part.path)
+        fits = copy_packets(source.path, part.path, source.track or 0)
         yield Check(part.path, source.turn) if fits else None
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import av
+import numpy as np
 
 from masktalk.errors import MediaError
-from masktalk.media.color import Color
+from masktalk.media.color import Color, is_rgb
 from masktalk.media.constant_frame_rate import estimate_frame_rate, pace
-from masktalk.media.convert import ToRgb
+from masktalk.media.convert import FromRgb, ToRgb
+from masktalk.media.deinterlacing import deinterlace
 from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local_files import file_digest, open_input, unreadable
 from masktalk.media.orientation import Layout, Orientation, square_size
 from masktalk.media.planes import turned, turns_planes
 from masktalk.media.source import Limits, Source, SourceKind
+from masktalk.media.tone_mapping import TONE_MAPPED_FORMAT, ToneMapper, needs_tone_mapping
+from masktalk.media.tracks import clock_zero, main_video_track
 from masktalk.media.truncation import check_duration
 from masktalk.types import Frame
 
@@ -29,37 +33,47 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 @dataclass(frozen=True)
 class Timing:
-    """When frames are shown, from a pass over the packets without decoding.
+    """Times of the frames, from a pass over the packets without decoding.
 
     Attributes:
         rate: Frames per second to deliver.
         frame_count: Frames to deliver at that rate.
+        stamped: Whether the time stamps tell the frames apart.
     """
 
     rate: Fraction
     frame_count: int
+    stamped: bool = True
 
 
 class VideoSource(Source):
-    """A video file's first video stream."""
+    """The default or largest moving video track of a file."""
 
     kind: SourceKind = "video"
 
     def __init__(self, path: Path, rate: Fraction | None, limits: Limits) -> None:
         self.path = path
-        with _video_stream(path) as (_, stream):
+        self.track = main_video_track(path)
+        with self._opened() as (container, stream):
             limits.check(path, stream.codec_context.width, stream.codec_context.height)
-        timing = _read_timing(path, rate)
+            self._zero = clock_zero(container, container.streams.best("audio"), stream)
+        timing = self._read_timing(rate)
+        self._stamped = timing.stamped
         self.rate: Fraction = timing.rate
         self.frame_count = timing.frame_count
-        with _video_stream(path) as (container, stream):
+        with self._opened() as (container, stream):
             first = next(_decoded(path, container, stream), None)
             if first is None:
                 raise MediaError(path, "holds no video frame that can be decoded", _REPAIR)
-            self.color = Color.of(stream.codec_context)
+            color = Color.of(stream.codec_context)
             aspect: Fraction | None = stream.sample_aspect_ratio
-        self.has_alpha = _has_alpha(first)
-        self.pixel_format = first.format.name
+        hdr = needs_tone_mapping(color, first.format)
+        self._tone_mapped = color if hdr else None
+        self._interlaced = bool(first.interlaced_frame)
+        self.color = Color.IMAGE if hdr else color
+        self.pixel_format = TONE_MAPPED_FORMAT if hdr else first.format.name
+        self._stored_size = first.width, first.height
+        self.has_alpha = False
         first_size = first.width, first.height
         size = square_size(*first_size, aspect)
         limits.check(path, *size)
@@ -70,6 +84,51 @@ class VideoSource(Source):
             size, orientation = Layout(size, orientation).upright, Orientation()
         self.layout = Layout(size, orientation)
         self.width, self.height = self.layout.upright
+        self.has_alpha = _has_alpha(first) and not hdr and self._shows_through()
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Any, Any]]:
+        """Yield the container and the chosen stream, opened anew."""
+        if self.track is None:
+            raise MediaError(self.path, "has no video stream", "give a picture or a video")
+        with open_input(self.path) as container:
+            stream: Any = container.streams[self.track]
+            if stream.codec_context is None:
+                raise MediaError(
+                    self.path, "is in a video format that cannot be decoded", "convert it"
+                )
+            stream.codec_context.thread_type = "AUTO"
+            yield container, stream
+
+    def _read_timing(self, rate: Fraction | None) -> Timing:
+        """Read the times of all frames from the packets, without decoding."""
+        shown: list[tuple[Fraction, Fraction]] = []
+        with self._opened() as (container, stream):
+            base: Fraction = stream.time_base
+            declared, guessed = stream.average_rate, stream.guessed_rate
+            usual = 1 / (declared or Fraction(25))
+            reached = Fraction(0)
+            for packet in container.demux():
+                if not packet.size:
+                    continue
+                stamp = packet.pts if packet.pts is not None else packet.dts
+                if stamp is not None and packet.time_base:
+                    reached = max(reached, (stamp + (packet.duration or 0)) * packet.time_base)
+                if packet.stream_index != stream.index or packet.is_discard:
+                    continue
+                time = stamp * base if stamp is not None else len(shown) * usual
+                shown.append((time, packet.duration * base if packet.duration else usual))
+            check_duration(self.path, container, reached)
+        if not shown:
+            raise MediaError(self.path, "holds no video frames", _REPAIR)
+        shown.sort()
+        if len(shown) > 1 and shown[-1][0] == shown[0][0]:
+            nominal = _nominal_rate(declared, guessed)
+            rate = rate or nominal
+            return Timing(rate, max(round(len(shown) / nominal * rate), 1), stamped=False)
+        rate = rate or estimate_frame_rate([time for time, _ in shown], base, declared)
+        timed = ((time, duration, None) for time, duration in shown)
+        return Timing(rate, sum(1 for _ in pace(timed, rate, self._zero)))
 
     def frames(self) -> Iterator[Frame]:
         to_rgb = ToRgb(self.color, self.layout, self.has_alpha)
@@ -81,9 +140,48 @@ class VideoSource(Source):
 
     def decoded_frames(self) -> Iterator[av.VideoFrame]:
         """See ``Source``; paced to ``rate``."""
-        with _video_stream(self.path) as (container, stream):
-            timed = _timed(_decoded(self.path, container, stream), stream)
-            yield from pace(((t, d, self._upright(frame)) for t, d, frame in timed), self.rate)
+        with self._opened() as (container, stream):
+            decoded = _decoded(self.path, container, stream)
+            if self._interlaced:
+                decoded = deinterlace(decoded)
+            timed = _timed(decoded, stream, self.rate if not self._stamped else None)
+            start = self._zero if self._stamped else None
+            yield from pace(
+                ((t, d, self._upright(frame)) for t, d, frame in self._mapped(timed)),
+                self.rate,
+                start,
+            )
+
+    def _mapped(self, timed: Iterable[_Timed]) -> Iterator[_Timed]:
+        """Yield frames of one size, pixel format and colour."""
+        if self._tone_mapped is not None:
+            mapper = ToneMapper(self._tone_mapped)
+            timed = ((t, d, mapper(frame)) for t, d, frame in timed)
+        for time, duration, frame in timed:
+            yield time, duration, self._fitted(frame)
+
+    def _fitted(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Return the frame at the size of the first one, with borders, never stretched."""
+        same = (frame.width, frame.height) == self._stored_size
+        if same and frame.format.name == self.pixel_format:
+            return frame
+        width, height = self._stored_size
+        scale = min(width / frame.width, height / frame.height)
+        size = max(round(frame.width * scale), 1), max(round(frame.height * scale), 1)
+        alpha = any(part.is_alpha for part in av.VideoFormat(self.pixel_format).components)
+        inner = ToRgb(self.color, Layout(size), alpha)(frame)
+        canvas = np.zeros((height, width, inner.shape[2]), np.uint8)
+        x, y = (width - size[0]) // 2, (height - size[1]) // 2
+        canvas[y : y + size[1], x : x + size[0]] = inner
+        if is_rgb(av.VideoFormat(self.pixel_format)):
+            made = av.VideoFrame.from_ndarray(canvas, "rgba" if alpha else "rgb24")
+            return made.reformat(format=self.pixel_format)
+        return FromRgb(self.color, self.pixel_format, self._stored_size)(canvas)
+
+    def _shows_through(self) -> bool:
+        """Tell whether any pixel of any frame is transparent, whatever the format allows."""
+        to_rgb = ToRgb(self.color, self.layout, alpha=True)
+        return any(to_rgb(frame)[..., 3].min() < _OPAQUE for frame in self.decoded_frames())
 
     def _upright(self, frame: av.VideoFrame) -> av.VideoFrame:
         if self.turn is None or self.turn == Orientation():
@@ -94,24 +192,16 @@ class VideoSource(Source):
         return file_digest(self.path)
 
 
+#: Alpha that lossy codecs leave of what was opaque.
+_OPAQUE = 250
+
 _REPAIR = "repair it or export it again"
 
 
-@contextmanager
-def _video_stream(path: Path) -> Iterator[tuple[Any, Any]]:
-    with open_input(path) as container:
-        streams = [
-            stream
-            for stream in container.streams.video
-            if not stream.disposition & type(stream.disposition).attached_pic
-        ]
-        if not streams:
-            raise MediaError(path, "has no video stream", "give a picture or a video")
-        stream = streams[0]
-        if stream.codec_context is None:
-            raise MediaError(path, "is in a video format that cannot be decoded", "convert it")
-        stream.codec_context.thread_type = "AUTO"
-        yield container, stream
+def _nominal_rate(*candidates: Fraction | None) -> Fraction:
+    """Return the first frame rate that a recording can have; 25 without one."""
+    likely = (rate for rate in candidates if rate and 1 <= rate <= 240)
+    return next(likely, Fraction(25))
 
 
 def _decoded(path: Path, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
@@ -146,39 +236,21 @@ def _has_alpha(frame: av.VideoFrame) -> bool:
     return frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
 
 
+_Timed: TypeAlias = "tuple[Fraction, Fraction, av.VideoFrame]"
+
+
 def _timed(
-    frames: Iterator[av.VideoFrame], stream: Any
-) -> Iterator[tuple[Fraction, Fraction, av.VideoFrame]]:
-    usual = 1 / (stream.average_rate or Fraction(25))
+    frames: Iterator[av.VideoFrame], stream: Any, nominal: Fraction | None
+) -> Iterator[_Timed]:
+    """Yield (time, duration, frame) in seconds; at a nominal frame rate without stamps."""
+    usual = 1 / (nominal or stream.average_rate or Fraction(25))
     time = -usual
     for frame in frames:
+        if nominal is not None:
+            time += usual
+            yield time, usual, frame
+            continue
         base = frame.time_base or stream.time_base
         time = frame.pts * base if frame.pts is not None else time + usual
         duration = frame.duration * base if frame.duration else usual
         yield time, duration, frame
-
-
-def _read_timing(path: Path, rate: Fraction | None) -> Timing:
-    shown: list[tuple[Fraction, Fraction]] = []
-    with _video_stream(path) as (container, stream):
-        base: Fraction = stream.time_base
-        declared: Fraction | None = stream.average_rate
-        usual = 1 / (declared or Fraction(25))
-        reached = Fraction(0)
-        for packet in container.demux():
-            if not packet.size:
-                continue
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is not None and packet.time_base:
-                reached = max(reached, (stamp + (packet.duration or 0)) * packet.time_base)
-            if packet.stream_index != stream.index or packet.is_discard:
-                continue
-            time = stamp * base if stamp is not None else len(shown) * usual
-            shown.append((time, packet.duration * base if packet.duration else usual))
-        check_duration(path, container, reached)
-    if not shown:
-        raise MediaError(path, "holds no video frames", _REPAIR)
-    shown.sort()
-    rate = rate or estimate_frame_rate([time for time, _ in shown], base, declared)
-    count = sum(1 for _ in pace(((time, duration, None) for time, duration in shown), rate))
-    return Timing(rate, count)
