@@ -136,7 +136,6 @@ def test_the_kind_is_told_by_content_and_not_name(tmp_path):
     [
         ((1, 1), "too small"),
         ((15, 400), "too small"),
-        ((8000, 5000), "too large"),
         ((20000, 20000), "too large"),
     ],
 )
@@ -159,7 +158,7 @@ def claim_size(path, width, height):
 def test_limits_can_be_given(tmp_path):
     Image.fromarray(quadrants()).save(tmp_path / "p.png")
     with pytest.raises(MediaError, match="megapixels"):
-        open_source(tmp_path / "p.png", limits=Limits(max_pixels=6000))
+        open_source(tmp_path / "p.png", limits=Limits(max_image_pixels=6000))
     Image.new("RGB", (8, 8)).save(tmp_path / "s.png")
     assert open_source(tmp_path / "s.png", limits=Limits(min_side=8)).width == 8
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
 from masktalk.media.image import read_image
@@ -18,7 +20,7 @@ from masktalk.types import Frame
 
 _SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"}
-    | {".pnm", ".tga", ".jp2", ".avif", ".exr", ".hdr"}
+    | {".pnm", ".tga", ".jp2", ".avif", ".exr", ".hdr", ".heic", ".heif"}
 )
 
 
@@ -35,7 +37,10 @@ class FolderSource(Source):
         self.files = _pictures(path)
         first = read_image(self.files[0], limits)
         self.height, self.width = first.shape[:2]
-        self.has_alpha = first.shape[2] == 4
+        self._channels = first.shape[2]
+        self.has_alpha = self._channels == 4 and any(
+            read_image(file, limits)[..., 3:].min(initial=255) < 255 for file in self.files
+        )
         self.pixel_format = "rgba" if self.has_alpha else "rgb24"
         self.layout = Layout((self.width, self.height))
         self.frame_count = len(self.files)
@@ -50,14 +55,15 @@ class FolderSource(Source):
                     f"is {width}x{height}, but {self.files[0].name} is {self.width}x{self.height}",
                     "make all frames the same size",
                 )
-            if (channels == 4) != self.has_alpha:
+            if channels != self._channels:
                 raise MediaError(
                     file,
                     f"{'has' if channels == 4 else 'lacks'} an alpha channel, "
                     f"unlike {self.files[0].name}",
                     "save all frames with alpha, or all without",
                 )
-            yield Frame(pixels, index / self.rate)
+            kept = pixels if self.has_alpha else np.ascontiguousarray(pixels[..., :3])
+            yield Frame(kept, index / self.rate)
 
     def digest(self) -> str:
         digest = hashlib.sha256()

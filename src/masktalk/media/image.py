@@ -1,14 +1,15 @@
-"""Pictures of every kind that Pillow or OpenCV reads, as upright 8 bit RGB or RGBA."""
+"""Images of every format that Pillow, libheif or OpenCV reads, as upright 8 bit RGB or RGBA."""
 
 from __future__ import annotations
 
 import io
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -26,12 +27,20 @@ from masktalk.types import Frame, UInt8Array
 logger = logging.getLogger(__name__)
 
 _REMEDY = "save it again as PNG or JPEG"
+ImageKind: TypeAlias = Literal["still", "animation"]
+
+#: Major brands of HEIF files whose primary item is a still image (ISO/IEC 23008-12).
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1"})
+
+#: Guards Pillow's own limit on pixels, which cannot be given per file.
+_BOMB_CHECK = threading.Lock()
+
 #: What Pillow raises on damaged files of its many formats.
 _PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError)
 
 
 class ImageSource(Source):
-    """One picture; ``frames`` yields it once, at time 0."""
+    """One image; ``frames`` yields it once, at time 0."""
 
     kind: SourceKind = "picture"
     rate: Fraction | None = None
@@ -40,7 +49,7 @@ class ImageSource(Source):
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.color = Color.IMAGE
-        self._stored = Stored(pixels=read_image(path, limits))
+        self._stored = Stored(pixels=without_opaque_alpha(read_image(path, limits)))
         self.height, self.width, channels = self._stored.shape
         self.has_alpha = channels == 4
         self.pixel_format = "rgba" if self.has_alpha else "rgb24"
@@ -53,19 +62,35 @@ class ImageSource(Source):
         return file_digest(self.path)
 
 
-def is_still(path: Path) -> bool:
-    """Whether a file is a picture that does not move, by its content and not its name."""
+def image_kind(path: Path) -> ImageKind | None:
+    """Tell what kind of image a file is, by its content and not its name.
+
+    Returns:
+        ``animation`` for one that only Pillow plays (FFmpeg plays GIF and PNG); None for
+        anything but a still image.
+    """
+    if _is_heif(path):
+        return "still"
     try:
         with _opened(path) as image:
-            return not (getattr(image, "is_animated", False) and image.format in ("GIF", "PNG"))
-    except Image.DecompressionBombError:
-        return True
+            if not getattr(image, "is_animated", False):
+                return "still"
+            if image.format in ("GIF", "PNG"):
+                return None
+            return "animation" if image.format in ("WEBP", "AVIF") else "still"
     except (UnidentifiedImageError, *_PILLOW_ERRORS):
-        return bool(cv2.haveImageReader(str(path)))
+        return "still" if cv2.haveImageReader(str(path)) else None
+
+
+def without_opaque_alpha(pixels: UInt8Array) -> UInt8Array:
+    """Return (H, W, 3) pixels of (H, W, 3|4) ones in which nothing is transparent."""
+    if pixels.shape[2] == 3 or pixels[..., 3].min() < 255:
+        return pixels
+    return np.ascontiguousarray(pixels[..., :3])
 
 
 def read_image(path: Path, limits: Limits) -> UInt8Array:
-    """(H, W, 3|4) uint8 RGB or RGBA with straight alpha, turned upright.
+    """Return (H, W, 3|4) uint8 RGB or RGBA with straight alpha, upright, reduced if too large.
 
     Raises:
         MediaError: It is damaged, of no known kind, too large or too small.
@@ -73,24 +98,58 @@ def read_image(path: Path, limits: Limits) -> UInt8Array:
     checked_file(path)
     try:
         with _opened(path) as image:
-            limits.check(path, *image.size)
+            limits.check_image(path, *image.size)
+            if image.size[0] * image.size[1] > limits.kept_pixels and image.mode in ("L", "RGB"):
+                # JPEG decodes at a half, a quarter or an eighth for a fraction of the work.
+                image.draft(image.mode, _reduced(image.size[0], image.size[1], limits))
             pixels = _from_pillow(image)
     except UnidentifiedImageError:
         pixels = _from_opencv(path, limits)
-    except Image.DecompressionBombError:
-        raise MediaError(path, "is too large", "scale it down") from None
     except _PILLOW_ERRORS as error:
         raise MediaError(path, f"is a damaged picture ({error})", _REMEDY) from error
+    height, width = pixels.shape[:2]
+    if width * height > limits.kept_pixels:
+        size = _reduced(width, height, limits)
+        logger.info("%s: reduced from %dx%d to %dx%d", path, width, height, *size)
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
     return pixels
 
 
+def _reduced(width: int, height: int, limits: Limits) -> tuple[int, int]:
+    """Return the largest even (width, height) of the same shape within ``kept_pixels``."""
+    scale = min((limits.kept_pixels / (width * height)) ** 0.5, 1.0)
+    return max(int(width * scale) // 2 * 2, 2), max(int(height * scale) // 2 * 2, 2)
+
+
 def _opened(path: Path) -> Image.Image:
-    with warnings.catch_warnings():
+    if _is_heif(path):
+        return _opened_heif(path)
+    with _BOMB_CHECK:
         # The size is checked right after, against our own limits.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(path)
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
+
+
+def _is_heif(path: Path) -> bool:
+    """Tell whether a file is a HEIF still, which is tiles and items rather than one frame."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def _opened_heif(path: Path) -> Image.Image:
+    """Return the primary image of a HEIF file, upright, without its pixels decoded yet."""
+    import pi_heif
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image: Image.Image = pi_heif.HeifImageFile(path)
+    return image
 
 
 def _from_pillow(image: Image.Image) -> UInt8Array:
@@ -138,7 +197,7 @@ def _from_opencv(path: Path, limits: Limits) -> UInt8Array:
         raise MediaError(path, f"is a damaged picture ({error.err})", _REMEDY) from error
     if decoded is None:
         raise MediaError(path, "is no picture that can be read", _REMEDY)
-    limits.check(path, decoded.shape[1], decoded.shape[0])
+    limits.check_image(path, decoded.shape[1], decoded.shape[0])
     eight = _to_eight_bits(decoded)
     if eight.ndim == 2:
         return np.asarray(cv2.cvtColor(eight, cv2.COLOR_GRAY2RGB), np.uint8)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,7 @@ def checked_file(path: str | os.PathLike[str]) -> Path:
         MediaError: It is missing, a folder, not readable or empty.
     """
     file = Path(path)
+    _refuse_streams(file)
     try:
         with file.open("rb") as opened:
             if not opened.read(1):
@@ -41,6 +44,20 @@ def checked_file(path: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError) as error:
         raise MediaError(file, f"cannot be read: {error}", "check the name") from error
     return file
+
+
+def _refuse_streams(file: Path) -> None:
+    """Refuse what is no regular file before opening it waits for ever."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(file)) and not file.exists():
+        raise MediaError(file, "is a URL", "download it first and give the file")
+    if str(file) == "-" and not file.exists():
+        raise MediaError(file, "is standard input", "write it to a file first and give that")
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise MediaError(file, "is a pipe or device", "write it to a file first and give that")
 
 
 def file_digest(path: Path) -> str:

@@ -6,8 +6,9 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
+from masktalk.media.animation import AnimationSource
 from masktalk.media.folder import FolderSource
-from masktalk.media.image import ImageSource, is_still
+from masktalk.media.image import ImageSource, image_kind
 from masktalk.media.local_files import checked_file
 from masktalk.media.source import Limits, Source
 from masktalk.media.video import VideoSource
@@ -41,6 +42,9 @@ def open_source(
     if os.path.isdir(path):
         return FolderSource(Path(path), fps or _FOLDER_FRAME_RATE, limits)
     file = checked_file(path)
-    if is_still(file):
+    kind = image_kind(file)
+    if kind == "still":
         return ImageSource(file, limits)
+    if kind == "animation":
+        return AnimationSource(file, fps, limits)
     return VideoSource(file, fps, limits)

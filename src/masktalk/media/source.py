@@ -25,26 +25,40 @@ class Limits:
     """What is refused before it is decoded.
 
     Attributes:
-        max_pixels: Largest width x height; the default is 8K UHD.
+        max_pixels: Largest width x height of a video; the default is 8K UHD.
+        max_image_pixels: Largest width x height of an image, which is reduced to
+            ``kept_pixels``.
+        kept_pixels: Most pixels of an image that are kept; the default fits level 5.1 of H.264.
         min_side: Smallest width and height in pixels.
     """
 
     max_pixels: int = 7680 * 4320
+    max_image_pixels: int = 250_000_000
+    kept_pixels: int = 4096 * 2160
     min_side: int = 16
 
     def check(self, path: str | os.PathLike[str], width: int, height: int) -> None:
-        """Raise a MediaError if a picture of this size is refused."""
+        """Raise a MediaError if a video of this size is refused."""
+        self._check(path, width, height, self.max_pixels)
+
+    def check_image(self, path: str | os.PathLike[str], width: int, height: int) -> None:
+        """Raise a MediaError if an image of this size is refused."""
+        self._check(path, width, height, self.max_image_pixels)
+
+    def _check(
+        self, path: str | os.PathLike[str], width: int, height: int, max_pixels: int
+    ) -> None:
         if width < self.min_side or height < self.min_side:
             raise MediaError(
                 path,
                 f"is too small ({width}x{height} pixels)",
                 f"give one with at least {self.min_side} pixels on each side",
             )
-        if width * height > self.max_pixels:
+        if width * height > max_pixels:
             raise MediaError(
                 path,
                 f"is too large ({width}x{height} = {width * height / 1e6:.1f} megapixels)",
-                f"scale it down to at most {self.max_pixels / 1e6:.1f} megapixels",
+                f"scale it down to at most {max_pixels / 1e6:.1f} megapixels",
             )
 
 
