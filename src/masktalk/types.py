@@ -25,7 +25,7 @@ from masktalk.landmarks import (
 )
 
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
-FloatArray: TypeAlias = npt.NDArray[np.float32]
+FloatArray: TypeAlias = npt.NDArray[np.floating]
 
 MouthState: TypeAlias = Literal["open", "closed", "occluded"]
 #: In the order of the codes in ``faces.npz`` of an avatar.

@@ -47,7 +47,7 @@ class Background:
         x, y = (size[0] - width) // 2, (size[1] - height) // 2
         filling = np.ascontiguousarray(scaled[y : y + height, x : x + width])
         object.__setattr__(self, "pixels", filling)
-        return filling
+        return np.asarray(filling, np.uint8)
 
 
 def read_background(value: str) -> Background:

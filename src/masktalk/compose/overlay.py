@@ -17,7 +17,7 @@ import numpy.typing as npt
 from masktalk.landmarks import NOSE_BASE, OVERLAY_ANCHORS
 from masktalk.types import CHANNELS, Face, FloatArray, Frame, UInt8Array
 
-Field = npt.NDArray[np.float32]
+Field = npt.NDArray[np.floating]
 Box: TypeAlias = "tuple[int, int, int, int]"
 
 # Displacements at full deflection, in distances between the outer eye corners. On

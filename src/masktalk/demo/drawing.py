@@ -87,12 +87,12 @@ class Canvas:
         return self._filled(around + np.array(centre))
 
     def _lay(self, mask: UInt8Array, colour: Colour, soft: float) -> None:
-        weight = mask.astype(np.float32) / 255
+        weight: npt.NDArray[np.floating] = mask.astype(np.float32) / 255
         if soft:
             weight = _blurred(weight, soft * _SCALE)
         self._mix(weight, colour)
 
-    def _mix(self, weight: npt.NDArray[np.float32], colour: Colour) -> None:
+    def _mix(self, weight: npt.NDArray[np.floating], colour: Colour) -> None:
         rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
         if not len(rows):
             return
@@ -125,7 +125,7 @@ def _smooth(points: Sequence[Point], closed: bool = True) -> npt.NDArray[np.floa
     return np.concatenate(spans)
 
 
-def _blurred(weight: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
+def _blurred(weight: npt.NDArray[np.floating], sigma: float) -> npt.NDArray[np.floating]:
     """Blur with a Gaussian; wide ones at reduced size, which nobody can tell."""
     step = max(int(sigma / 4), 1)
     height, width = weight.shape

@@ -132,7 +132,7 @@ def build_syncnet() -> torch.nn.Module:
         nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
         *deep(256, 512, kernel=(1, 6, 6)),
     )
-    return network.eval()  # type: ignore[no-any-return]
+    return network.eval()
 
 
 def load_syncnet(path: Path) -> torch.nn.Module:

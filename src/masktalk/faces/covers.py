@@ -197,8 +197,8 @@ def _cloth(canvas: _Canvas, kind: str) -> FloatArray:
             -0.5, 0.5
         )
         surface = np.where(stripes[..., None], _colour(canvas, kind), surface)
-    grain = rng.normal(0, rng.uniform(0, 9), (height, width)).astype(np.float32)
-    grain = cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.4, 1.5)) * 2
+    noise = rng.normal(0, rng.uniform(0, 9), (height, width)).astype(np.float32)
+    grain = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.4, 1.5)) * 2
     return np.asarray(surface * np.clip(light, 0.15, 1.8)[..., None] + grain[..., None])
 
 

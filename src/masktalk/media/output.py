@@ -95,7 +95,7 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[
         OutputError: See ``write_atomic``.
     """
     packed = io.BytesIO()
-    np.savez_compressed(packed, **dict(arrays))
+    np.savez_compressed(packed, **dict(arrays))  # type: ignore[arg-type]
     write_atomic(path, packed.getvalue(), overwrite=True)
 
 

@@ -125,8 +125,8 @@ class LiveMouth:
     def _give(self, values: FloatArray, voice: FloatArray) -> Articulation:
         values = values.copy()
         if len(values) and self._blend < 1.0:
-            weights = self._blend + np.arange(1, len(values) + 1) / self._blend_steps
-            weights = np.minimum(weights, 1.0).astype(np.float32)[:, None]
+            steps = self._blend + np.arange(1, len(values) + 1) / self._blend_steps
+            weights = np.minimum(steps, 1.0).astype(np.float32)[:, None]
             values = (1 - weights) * self._from + weights * values
             self._blend = float(weights[-1, 0])
         time = self._begin + Fraction(self._steps, STEPS)

@@ -109,7 +109,7 @@ def save_network(network: Network, path: Path) -> None:
     for name, (weight, bias) in network.heads.items():
         arrays[f"{name}.weight"], arrays[f"{name}.bias"] = weight, bias
     halves = {name: array.astype(np.float16) for name, array in arrays.items()}
-    np.savez_compressed(path, plan=np.array(json.dumps(plan)), **halves)
+    np.savez_compressed(path, plan=np.array(json.dumps(plan)), **halves)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1)

@@ -182,8 +182,8 @@ class _Replay:
             pixels = cv2.cvtColor(_rgb(next(self._frames)), cv2.COLOR_RGB2BGR)
             _, packed = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
             self._packed.append(np.asarray(packed, np.uint8))
-        pixels = cv2.imdecode(self._packed[index], cv2.IMREAD_COLOR)
-        return Frame(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8))
+        unpacked = np.asarray(cv2.imdecode(self._packed[index], cv2.IMREAD_COLOR))
+        return Frame(np.asarray(cv2.cvtColor(unpacked, cv2.COLOR_BGR2RGB), np.uint8))
 
 
 def mouth_region(frame: Frame, mesh: FloatArray) -> Mask:
