@@ -113,8 +113,8 @@ def test_the_line_where_lips_meet_is_not_brighter_than_they_are(roll):
     line = shut_line(talker)[8:-8]
 
     def brightness(pixels):
-        across, down = pixels.T.astype(np.float32)
-        return cv2.remap(shut, across, down, cv2.INTER_LINEAR).mean(axis=-1)[:, 0]
+        across, down = pixels.T.astype(np.float32)[:, None]
+        return cv2.remap(shut, across, down, cv2.INTER_LINEAR).mean(axis=-1)[0]
 
     lips = [brightness(line + way * scene.pose.down) for way in (-3, 3)]
     assert (brightness(line) < np.maximum(*lips) + 15).mean() > 0.7
