@@ -18,6 +18,7 @@ from torch import multiprocessing, nn
 from masktalk.train.drawn.model import CROP_SIDE, PointNet
 from masktalk.train.drawn.photographs import photograph_crop
 from masktalk.train.drawn.pictures import crop_picture, empty_picture
+from masktalk.types import FloatArray
 
 _MIRRORED = [1, 0, 2, 4, 3, 5, 6, 7]
 _NO_HEAD, _PHOTOGRAPH = 0.06, 0.14  # shares of the crops
@@ -49,7 +50,8 @@ class DrawnFitOptions:
 def point_sample(rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
     """Draw a crop: picture, points, box, state, kind, animal; -1 or NaN where unknown."""
     chance = rng.random()
-    points, box = np.full((8, 2), np.nan, np.float32), np.full(4, np.nan, np.float32)
+    points: FloatArray = np.full((8, 2), np.nan, np.float32)
+    box: FloatArray = np.full(4, np.nan, np.float32)
     state, kind, animal = -1, 1, 0
     if chance < _NO_HEAD:
         pixels = empty_picture(rng, CROP_SIDE)

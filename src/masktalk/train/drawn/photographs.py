@@ -33,7 +33,8 @@ def _portrait() -> tuple[UInt8Array, FloatArray]:
     from masktalk.types import Frame
 
     data = files("masktalk.demo").joinpath("material/portrait.jpg").read_bytes()
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    pixels = np.asarray(decoded, np.uint8)[:, :, ::-1]
     face = locate(Frame(np.ascontiguousarray(pixels)))
     assert face is not None
     scale = 220 / float(np.ptp(face.mesh[:, 1]))
