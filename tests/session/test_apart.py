@@ -5,9 +5,12 @@ import asyncio
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
+from masktalk.avatar import Avatar
+from masktalk.demo.faces import draw_cartoon
 from masktalk.errors import BundleError, InputError, OptionError
-from masktalk.preparation import prepare
+from masktalk.preparation import PrepareOptions, prepare
 from masktalk.session import Cast, SessionApart, SessionLostError, SessionOptions
 
 
@@ -42,6 +45,41 @@ def test_it_speaks_like_any_session(bundle):
     assert np.count_nonzero(heard) == pytest.approx(24_000, abs=20)
     assert any(moment.frame is not None for moment in moments)
     assert not psutil.pid_exists(process)
+
+
+def transparent_image(folder):
+    """An RGBA cartoon whose border is transparent."""
+    pixels = draw_cartoon()
+    alpha = np.full(pixels.shape[:2], 255, np.uint8)
+    alpha[:8] = 0
+    path = folder / "transparent.png"
+    Image.fromarray(np.dstack([pixels[..., :3], alpha])).save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["video", "occluded video", "transparent"])
+def test_every_kind_of_avatar_crosses_into_this_process(kind, material, tmp_path):
+    source = transparent_image(tmp_path) if kind == "transparent" else material / "talking.mp4"
+    mouth = "cloth" if kind == "occluded video" else "auto"
+    folder = tmp_path / "avatar"
+    prepare(source, folder, PrepareOptions(mouth=mouth)).close()
+
+    async def run():
+        frames = []
+        async with SessionApart(Cast(folder)) as session:
+            session.push_audio(np.sin(np.arange(8_000, dtype=np.float32) / 9) * 0.5, 16_000)
+            session.flush()
+            async for moment in session:
+                if moment.frame is not None:
+                    frames.append(moment.frame)
+                if len(frames) == 5:
+                    return frames
+        raise AssertionError("it ended without five frames")
+
+    frames = asyncio.run(asyncio.wait_for(run(), 60))
+    with Avatar(folder) as avatar:
+        assert {(frame.width, frame.height) for frame in frames} == {(avatar.width, avatar.height)}
+        assert {frame.has_alpha for frame in frames} == {kind == "transparent"}
 
 
 def test_what_cannot_be_said_is_refused_here(bundle):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+import numpy as np
 
 from masktalk.media.convert import FromRgb, ToRgb
 from masktalk.media.orientation import Layout
@@ -143,6 +144,10 @@ class SourceFrame(Frame):
         object.__setattr__(self, "stored", stored)
         object.__setattr__(self, "time", time)
 
+    def __reduce__(self) -> tuple[type[Frame], tuple[UInt8Array, Fraction]]:
+        """Cross into another process as plain pixels; decoded planes stay behind."""
+        return Frame, (np.ascontiguousarray(self.pixels), self.time)
+
     @property
     def pixels(self) -> UInt8Array:
         """(H, W, 3|4) uint8, read-only."""
@@ -198,6 +203,10 @@ class EditedFrame(Frame):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "time", base.time)
         object.__setattr__(self, "_pixels", None)
+
+    def __reduce__(self) -> tuple[type[Frame], tuple[UInt8Array, Fraction]]:
+        """Cross into another process as plain pixels; decoded planes stay behind."""
+        return Frame, (np.ascontiguousarray(self.pixels), self.time)
 
     @property
     def pixels(self) -> UInt8Array:
