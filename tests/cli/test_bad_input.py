@@ -160,6 +160,7 @@ def test_a_bad_option(run, material, tmp_path, flags, word):
 
 def test_an_option_of_another_engine_is_an_error_that_says_so(run, material, tmp_path):
     # The field report: bbox_shift was accepted and ignored.
+    pytest.importorskip("diffusers")
     code, _, err = run(
         *("render", material / "cartoon.png", material / "speech.wav"),
         *("-o", tmp_path / "out.mp4", "--bbox-shift", "5"),

@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pytest
 import typer
+from pydantic import Field
 from typer.testing import CliRunner
 
-from masktalk.cli.flags import EngineFlags, parse_face, parse_fraction
+from masktalk.cli.flags import EngineFlags, engine_flags, parse_face, parse_fraction
 from masktalk.cli.records import takes_records
-from masktalk.engines import ENGINES, engine_class
+from masktalk.engines import ENGINES, Engine, EngineOptions, engine_class
 from masktalk.errors import MissingExtraError, OptionError
 
 
@@ -71,11 +72,47 @@ def test_an_unknown_face_lists_the_known(text):
         parse_face(text)
 
 
-def test_every_engine_flag_belongs_to_an_engine():
-    known = set()
+class Tinted(EngineOptions):
+    RENAMED: ClassVar[dict[str, str]] = {"hue": "tint"}
+
+    tint: float = Field(0.5, ge=0, le=1, description="how red lips are")
+    bright: bool = Field(False, description="more light")
+    amplitude: float = Field(1.0, description="as the warp engine's")
+
+
+class TintEngine(Engine):
+    Options = Tinted
+
+
+def test_an_engine_is_a_line_in_the_table(monkeypatch):
+    monkeypatch.setitem(ENGINES, "tint", f"{__name__}:TintEngine")
+    seen = []
+
+    def command(engine: EngineFlags) -> None:
+        seen.append(engine.values())
+
+    app = typer.Typer()
+    app.command()(takes_records(command, engine=engine_flags()))
+    help_text = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
+    assert "how red lips are, 0 to 1 [0.5]" in help_text
+    assert "--hue" not in help_text
+    result = CliRunner().invoke(app, ["--tint", "0.25", "--bright", "--amplitude", "2"])
+    assert result.exit_code == 0, result.output
+    assert seen == [{"tint": "0.25", "bright": True, "amplitude": "2"}]
+    assert Tinted(**seen[0]) == Tinted(tint=0.25, bright=True, amplitude=2.0)
+
+
+def test_an_option_by_its_earlier_name_is_accepted_with_a_warning(caplog):
+    assert Tinted(hue=0.75).tint == 0.75
+    assert "`hue` is now called `tint`" in caplog.text
+
+
+def test_every_option_of_every_installed_engine_has_a_flag_and_a_description():
+    flags = {field.name for field in fields(engine_flags())}
     for name in ENGINES:
         try:
-            known |= set(engine_class(name).Options.model_fields)
+            options = engine_class(name).Options.model_fields
         except MissingExtraError:
-            pytest.skip(f"engine {name} is not installed")
-    assert {field.name for field in fields(EngineFlags)} - {"engine"} <= known
+            continue
+        assert set(options) <= flags
+        assert all(option.description for option in options.values())

@@ -173,7 +173,7 @@ def pause() -> Iterator[Audio]:
 def test_silent_frames_are_left_as_they_are_unless_asked(
     avatar: Avatar, options: dict[str, Any], passes: Counter[str]
 ) -> None:
-    engine = make_engine("musetalk", {**options, "keep_silence": False})
+    engine = make_engine("musetalk", {**options, "animate_silence": False})
     engine.prepare(avatar)
     answers = list(engine.speak(avatar, Speech(pause(), RATE, recorded=True)))
     assert all(answer is None for answer in answers[26:])

@@ -26,31 +26,9 @@ from masktalk.cli import (
     serve,
     sheet,
 )
-from masktalk.cli.flags import name_flags
+from masktalk.cli.flags import engine_flags, name_flags
+from masktalk.cli.records import takes_records
 from masktalk.errors import MasktalkError
-
-app = typer.Typer(
-    name="masktalk",
-    help="Any face and any speech in, that face speaking out.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.command()(render.render)
-app.command()(prepare.prepare)
-app.command()(locate.locate)
-app.command()(articulate.articulate)
-app.command()(serve.serve)
-app.command()(review.review)
-app.command()(sheet.sheet)
-app.command()(demo.demo)
-app.command()(doctor.doctor)
-app.command()(engines.engines)
-app.add_typer(models.models, name="models")
-app.command()(musetalk.musetalk)
-app.add_typer(evaluate.app, name="evaluate")
-app.command()(bench.bench)
-app.command()(bench_live.bench_live)
 
 
 def _show_version(wanted: bool) -> None:
@@ -61,7 +39,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say what is chosen and why.")
@@ -77,14 +54,49 @@ def options(
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
 
 
+def make_app(command: str | None = None) -> typer.Typer:
+    """Return the command line.
+
+    Args:
+        command: The subcommand that will run. The engines are loaded only for one that has
+            flags for their options: ``masktalk --help`` must not wait for them.
+    """
+    app = typer.Typer(
+        name="masktalk",
+        help="Any face and any speech in, that face speaking out.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(options)
+    records = {"engine": engine_flags()} if command == "render" else {}
+    app.command("render")(takes_records(render.render, **records))
+    app.command()(prepare.prepare)
+    app.command()(locate.locate)
+    app.command()(articulate.articulate)
+    app.command()(serve.serve)
+    app.command()(review.review)
+    app.command()(sheet.sheet)
+    app.command()(demo.demo)
+    app.command()(doctor.doctor)
+    app.command()(engines.engines)
+    app.add_typer(models.models, name="models")
+    app.command()(musetalk.musetalk)
+    app.add_typer(evaluate.app, name="evaluate")
+    app.command()(bench.bench)
+    app.command()(bench_live.bench_live)
+    return app
+
+
 def main() -> None:
     """Run the command line; exit with 2 and one line when something is wrong with the input."""
     # Our matrices are small: BLAS threads would only take the cores from the encoder.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     debug = "--debug" in sys.argv[1:]
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    command = next((word for word in arguments if not word.startswith("-")), None)
     try:
-        app(args=arguments, prog_name="masktalk")
+        make_app(command)(args=arguments, prog_name="masktalk")
     except MasktalkError as error:
         if debug:
             raise

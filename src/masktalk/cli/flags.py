@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, make_dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,8 @@ import typer
 from masktalk.errors import OptionError
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from masktalk.driver import DriverOptions
     from masktalk.engines import Articulator
     from masktalk.faces import FaceChoice
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from masktalk.rendering import RenderOptions
 
 _AVATAR, _OUTPUT, _ENGINE = "The avatar", "The result", "The engine"
-_WARP = "Engine warp"
-_MUSETALK = "Engine musetalk"
 _DRIVER = "A borrowed mouth"
 
 
@@ -124,66 +124,73 @@ class AvatarFlags:
         )
 
 
-def _warp(help_text: str) -> Any:
-    return typer.Option(help=help_text, rich_help_panel=_WARP)
-
-
-def _musetalk(text: str) -> Any:
-    return typer.Option(help=text, rich_help_panel=_MUSETALK)
-
-
 @dataclass(frozen=True)
 class EngineFlags:
-    """Which engine, and the options that only some engines have."""
+    """The engine; ``engine_flags`` adds the options that the engines have."""
 
     engine: Annotated[
         str,
         typer.Option(help="warp needs nothing; see `masktalk engines`.", rich_help_panel=_ENGINE),
     ] = "warp"
-    amplitude: Annotated[
-        float | None, _warp("How large the mouth's movements are, 0 to 2 [1].")
-    ] = None
-    cloth_strength: Annotated[
-        float | None, _warp("How far cloth over a mouth moves, 0 to 3 [1.6].")
-    ] = None
-    cloth_folds: Annotated[
-        float | None, _warp("How deep folds are laid on plain cloth, 0 (none) to 2 [1].")
-    ] = None
-    head_motion: Annotated[
-        str | None, _warp("Head and brows with the voice's stress: auto (pictures), on, off.")
-    ] = None
-    head_strength: Annotated[float | None, _warp("How far the head moves, 0 to 3 [1].")] = None
-    models: Annotated[Path | None, _musetalk("A models/ folder in MuseTalk's own layout.")] = None
-    version: Annotated[str | None, _musetalk("v15 or v1.")] = None
-    crop: Annotated[
-        str | None, _musetalk("stable: box smoothed over time; reference: each frame's own.")
-    ] = None
-    bbox_shift: Annotated[
-        int | None, _musetalk("Pixels the box moves down; more opens the mouth further.")
-    ] = None
-    extra_margin: Annotated[int | None, _musetalk("Pixels the box reaches below the chin.")] = None
-    parsing_mode: Annotated[
-        str | None, _musetalk("How the blending mask is cut: raw, jaw or neck.")
-    ] = None
-    left_cheek_width: Annotated[int | None, _musetalk("Reach of a jaw mask to the left.")] = None
-    right_cheek_width: Annotated[int | None, _musetalk("Reach of a jaw mask to the right.")] = None
-    keep_silence: Annotated[
-        bool | None,
-        typer.Option(
-            "--keep-silence", help="Move the mouth in silence too.", rich_help_panel=_MUSETALK
-        ),
-    ] = None
-    compat: Annotated[
-        str | None, _musetalk("upstream: round times as the reference does, to compare.")
-    ] = None
-    batch_size: Annotated[int | None, _musetalk("Frames at a time.")] = None
-    device: Annotated[str | None, _musetalk("auto, cpu, mps, cuda or cuda:N.")] = None
-    precision: Annotated[str | None, _musetalk("auto, fp32, bf16 or fp16.")] = None
 
     def values(self) -> dict[str, Any]:
-        """The engine's own options that were given."""
+        """Return the engines' own options that were given, by name."""
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "engine"}
         return {name: value for name, value in given.items() if value is not None}
+
+
+def engine_flags() -> type[EngineFlags]:
+    """Return ``EngineFlags`` with a flag for every option of every engine in the table.
+
+    Flags take text, which the option records check. An engine that is not installed has
+    none.
+    """
+    from masktalk.engines import ENGINES, engine_class
+    from masktalk.errors import MissingExtraError
+
+    texts: dict[str, list[str]] = {}
+    engines: dict[str, list[str]] = {}
+    switches, hidden = set(), set()
+    for engine in ENGINES:
+        try:
+            record = engine_class(engine).Options
+        except MissingExtraError:
+            continue
+        for option, declared in record.model_fields.items():
+            texts.setdefault(option, []).append(describe_option(declared))
+            engines.setdefault(option, []).append(engine)
+            if declared.annotation is bool:
+                switches.add(option)
+        for old, new in record.RENAMED.items():
+            texts[old], engines[old] = [f"Earlier name of --{_flag_name(new)}."], [engine]
+            hidden.add(old)
+            if new in switches:
+                switches.add(old)
+    made: list[tuple[str, Any, Any]] = []
+    for option, descriptions in texts.items():
+        chosen: Any = typer.Option(
+            *((f"--{_flag_name(option)}",) if option in hidden else ()),
+            help=" / ".join(dict.fromkeys(descriptions)),
+            rich_help_panel=f"Engine {', '.join(engines[option])}",
+            hidden=option in hidden,
+        )
+        kind: Any = bool if option in switches else str
+        made.append((option, Annotated[kind | None, chosen], None))
+    return make_dataclass("AllEngineFlags", made, bases=(EngineFlags,), frozen=True)
+
+
+def describe_option(declared: FieldInfo) -> str:
+    """Return an option's description with its range and default."""
+    limits = {
+        name: value
+        for limit in declared.metadata
+        for name in ("ge", "le")
+        if (value := getattr(limit, name, None)) is not None
+    }
+    text = declared.description or ""
+    if len(limits) == 2:
+        text += f", {limits['ge']:g} to {limits['le']:g}"
+    return text if declared.default is None else f"{text} [{declared.default}]"
 
 
 @dataclass(frozen=True)

@@ -102,9 +102,10 @@ class LookFlags:
     right_cheek_width: Annotated[
         int | None, _flag("right_cheek_width", "Reach of a jaw mask.", _LOOK)
     ] = None
-    keep_silence: Annotated[
-        bool, _flag("keep_silence", "Move the mouth in silence too.", _LOOK)
+    animate_silence: Annotated[
+        bool, _flag("animate_silence", "Move the mouth in silence too.", _LOOK)
     ] = False
+    keep_silence: Annotated[bool, typer.Option("--keep_silence", hidden=True)] = False
     crop: Annotated[str, _flag("crop", "stable or reference.", _LOOK)] = "stable"
 
 
@@ -147,6 +148,8 @@ def musetalk(
 
     if script not in ("scripts.inference", "scripts.realtime_inference"):
         raise OptionError(script, "is not a script of MuseTalk's", "leave the word out")
+    if look.keep_silence:
+        logger.warning("--keep_silence is now called --animate_silence")
     _explain(files, work)
     places = Places(files.result_dir, look.version.value, files.output_vid_name)
     tasks = read_tasks(files.inference_config)
@@ -240,7 +243,7 @@ class _Engine:
             "parsing_mode": look.parsing_mode.value if look.parsing_mode else None,
             "left_cheek_width": look.left_cheek_width,
             "right_cheek_width": look.right_cheek_width,
-            "keep_silence": look.keep_silence,
+            "animate_silence": look.animate_silence or look.keep_silence,
             "audio_padding_length_left": look.audio_padding_length_left,
             "audio_padding_length_right": look.audio_padding_length_right,
             "batch_size": work.batch_size,

@@ -9,13 +9,17 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 
-def takes_records(command: Callable[..., None]) -> Callable[..., None]:
+def takes_records(command: Callable[..., None], **replaced: type[Any]) -> Callable[..., None]:
     """Let a typer command have dataclass parameters whose fields become its flags.
 
     Each field is annotated as a typer parameter would be. The command is called with
     the records built.
+
+    Args:
+        command: The function to call.
+        replaced: Records to build, by parameter, instead of those that it is annotated with.
     """
-    hints = get_type_hints(command, include_extras=True)
+    hints = {**get_type_hints(command, include_extras=True), **replaced}
     parameters: list[inspect.Parameter] = []
     records: dict[str, type[Any]] = {}
     for name, parameter in inspect.signature(command).parameters.items():

@@ -10,11 +10,9 @@ import typer
 
 from masktalk.cli.console import progress_bar, report
 from masktalk.cli.flags import AvatarFlags, DriverFlags, EngineFlags, TextFlags, VideoFlags
-from masktalk.cli.records import takes_records
 from masktalk.errors import OptionError
 
 
-@takes_records
 def render(
     avatar: Annotated[
         Path,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from masktalk.errors import MasktalkError, OptionError
 from masktalk.types import Articulation, Audio, Patch
 
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
+
+logger = logging.getLogger(__name__)
 
 
 class Articulator(Protocol):
@@ -88,9 +91,23 @@ class Capabilities:
 
 
 class EngineOptions(BaseModel):
-    """Base of every engine's own options: typed, frozen, unknown names refused."""
+    """Base of every engine's own options: typed, frozen, unknown names refused.
+
+    Attributes:
+        RENAMED: Earlier names, still accepted with a warning, and what they are called now.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        for old in given.keys() & cls.RENAMED.keys():
+            logger.warning("`%s` is now called `%s`", old, cls.RENAMED[old])
+        return {cls.RENAMED.get(name, name): value for name, value in given.items()}
 
 
 class Engine(ABC):

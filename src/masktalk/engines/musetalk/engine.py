@@ -162,7 +162,7 @@ class MuseTalkEngine(Engine):
         steps: list[Step] = []
         for prompt in group:
             index = avatar.index_at(speech.begin + prompt.frame / speech.rate)
-            weight = 1.0 if self.options.keep_silence else gate.weight(prompt.time)
+            weight = 1.0 if self.options.animate_silence else gate.weight(prompt.time)
             if boxes[index] is None or not speech.wants(prompt.frame):
                 weight = 0.0
             steps.append(Step(index, prompt.tokens, weight))

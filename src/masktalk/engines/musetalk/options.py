@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +21,8 @@ def _option(default: Any, description: str, **limits: Any) -> Any:
 class MuseTalkOptions(EngineOptions):
     """Options of the MuseTalk engine; None means the version's or the machine's own."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = {"keep_silence": "animate_silence"}
+
     version: Literal["v15", "v1"] = _option("v15", "v15 or v1")
     crop: CropKind = _option("stable", "stable: box smoothed over time; reference: each frame's")
     bbox_shift: int = _option(
@@ -29,7 +32,7 @@ class MuseTalkOptions(EngineOptions):
     parsing_mode: ParsingMode | None = _option(None, "how the mask is cut: raw, jaw or neck")
     left_cheek_width: int | None = _option(None, "reach of a jaw mask to the left", ge=0, le=256)
     right_cheek_width: int | None = _option(None, "reach of a jaw mask to the right", ge=0, le=256)
-    keep_silence: bool = _option(False, "let the network move the mouth in silence too")
+    animate_silence: bool = _option(False, "let the network move the mouth in silence too")
     compat: Literal["upstream"] | None = _option(None, "upstream: time frames as the reference")
     audio_padding_length_left: int = _option(2, "frames of 1/25 s heard before", ge=0, le=50)
     audio_padding_length_right: int = _option(2, "frames of 1/25 s heard after", ge=0, le=50)

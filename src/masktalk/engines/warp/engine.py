@@ -39,11 +39,17 @@ class WarpOptions(EngineOptions):
         head_strength: How far they move.
     """
 
-    amplitude: float = Field(1.0, ge=0.0, le=2.0)
-    cloth_strength: float = Field(1.6, ge=0.0, le=3.0)
-    cloth_folds: float = Field(1.0, ge=0.0, le=2.0)
-    head_motion: Literal["auto", "on", "off"] = "auto"
-    head_strength: float = Field(1.0, ge=0.0, le=3.0)
+    amplitude: float = Field(1.0, ge=0.0, le=2.0, description="scale of the mouth's movements")
+    cloth_strength: float = Field(
+        1.6, ge=0.0, le=3.0, description="scale of the movements of cloth over a mouth"
+    )
+    cloth_folds: float = Field(
+        1.0, ge=0.0, le=2.0, description="depth of folds on plain cloth; 0 for none"
+    )
+    head_motion: Literal["auto", "on", "off"] = Field(
+        "auto", description="head and brows with the voice's stress: auto (pictures), on, off"
+    )
+    head_strength: float = Field(1.0, ge=0.0, le=3.0, description="scale of the head's movements")
 
 
 class WarpEngine(Engine):
