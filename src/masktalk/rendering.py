@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from masktalk.avatar import IMAGE_FRAME_RATE, Avatar
 from masktalk.compose import paste
 from masktalk.compose.background import read_background
-from masktalk.engines import Articulator, Engine, Speech, frame_count, make_engine
+from masktalk.engines import Articulator, Engine, Speech, engine_class, frame_count, make_engine
 from masktalk.errors import OptionError
 from masktalk.masking import masked_engine
 from masktalk.media import (
@@ -21,6 +21,7 @@ from masktalk.media import (
     WriterOptions,
     audio_duration,
     check_output,
+    read_audio,
     stream_audio,
 )
 from masktalk.options import described
@@ -46,6 +47,10 @@ class RenderOptions:
         preview: Seconds of the speech to render; None for all of it.
         overwrite: Whether an existing file may be replaced.
         articulator: Audio to articulation; None for the engine's own.
+        text: The words that are said, or a .txt, .srt, .vtt or .TextGrid file with them, for
+            sharper lips; None goes by the audio alone. Needs recorded speech and an engine
+            that uses articulation; an ``articulator`` takes its place.
+        language: Language of the text, as espeak-ng names it.
         background: A colour or an image behind a transparent avatar; None keeps alpha.
     """
 
@@ -57,6 +62,8 @@ class RenderOptions:
     preview: Fraction | None = described(None, "Seconds of the speech to render [all].")
     overwrite: bool = described(False, "Replace an existing file.")
     articulator: Articulator | None = None
+    text: str | None = described(None, "The words that are said, or a transcript file.")
+    language: str = described("en-us", "Language of the text, as espeak-ng names it.")
     background: str | None = described(
         None, "Colour or image behind a transparent avatar [transparency is kept]."
     )
@@ -115,11 +122,35 @@ def frames(
     rate = options.rate_for(avatar)
     blocks = _limited(_blocks(speech), options.preview)
     recorded = isinstance(speech, (str, os.PathLike, Audio))
-    said = Speech(blocks, rate, articulator=options.articulator, recorded=recorded)
+    articulator = known_text_articulator(speech, options)
+    said = Speech(blocks, rate, articulator=articulator, recorded=recorded)
     made = compose(avatar, engine, said)
     if options.background is None:
         return made
     return map(read_background(options.background).behind, made)
+
+
+def known_text_articulator(speech: SpeechSource, options: RenderOptions) -> Articulator | None:
+    """Return the articulator of the options: the given one, or one that knows their text.
+
+    Raises:
+        OptionError: The text does not apply to the engine or to speech that is still
+            arriving, or espeak-ng does not know the language.
+        InputError: The transcript cannot be read.
+    """
+    if options.articulator is not None or options.text is None:
+        return options.articulator
+    if not engine_class(options.engine).capabilities.articulated:
+        raise OptionError("`text`", f"does not apply to engine {options.engine!r}")
+    if not isinstance(speech, (str, os.PathLike, Audio)):
+        raise OptionError("`text`", "needs recorded speech", "give a file or an Audio")
+    from masktalk.speech.known import articulate_known, transcript_for
+    from masktalk.speech.playback import Playback
+
+    transcript = transcript_for("" if isinstance(speech, Audio) else speech, options.text)
+    assert transcript is not None  # only without a text may there be none
+    audio = speech if isinstance(speech, Audio) else read_audio(speech)
+    return Playback(articulate_known(audio, transcript, options.language))
 
 
 def compose(avatar: Avatar, engine: Engine, speech: Speech) -> Iterator[Frame]:
@@ -159,6 +190,7 @@ def render(
     make_engine(options.engine, dict(options.engine_options))
     check_output(output, options.overwrite)
     seconds = audio_duration(speech)
+    options = replace(options, articulator=known_text_articulator(speech, options))
     if not isinstance(avatar, Avatar):
         from masktalk.preparation import prepare
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from masktalk.driver import DriverOptions
-    from masktalk.engines import Articulator
     from masktalk.faces import FaceChoice
     from masktalk.preparation import PrepareOptions
     from masktalk.rendering import RenderOptions
@@ -237,25 +236,15 @@ class TextFlags:
         str, typer.Option(help="Of the text, as espeak-ng calls it.", rich_help_panel=_AVATAR)
     ] = "en-us"
 
-    def articulator(self, speech: Path, engine: str) -> Articulator | None:
-        """What moves the mouth by the text, or None when no text is known.
-
-        Raises:
-            OptionError: A text is given to an engine that listens to the sound alone.
-        """
+    def known(self, speech: Path, engine: str) -> str | None:
+        """Return the text that was given, or else the transcript beside the speech."""
         from masktalk.engines import engine_class
-        from masktalk.media import read_audio
-        from masktalk.speech.known import articulate_known, transcript_for
-        from masktalk.speech.playback import Playback
+        from masktalk.speech.transcript import transcript_beside
 
-        if not engine_class(engine).capabilities.articulated:
-            if self.text is not None:
-                raise OptionError("`text`", f"does not apply to engine {engine!r}")
-            return None
-        transcript = transcript_for(speech, self.text)
-        if transcript is None:
-            return None
-        return Playback(articulate_known(read_audio(speech), transcript, self.language))
+        if self.text is not None or not engine_class(engine).capabilities.articulated:
+            return self.text
+        beside = transcript_beside(speech)
+        return None if beside is None else str(beside)
 
 
 @dataclass(frozen=True)

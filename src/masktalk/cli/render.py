@@ -39,6 +39,7 @@ def render(
     from masktalk.engines import make_engine
     from masktalk.media import audio_duration, check_output
     from masktalk.preparation import prepare
+    from masktalk.rendering import known_text_articulator
     from masktalk.rendering import render as render_video
 
     own, lent = _shared_out(engine, driver)
@@ -50,13 +51,15 @@ def render(
     make_engine(options.engine, dict(options.engine_options))
     check_output(output, options.overwrite)
     audio_duration(speech)
-    known = text.articulator(speech, options.engine)
+    said = text.known(speech, options.engine)
+    options = replace(options, text=said, language=text.language)
+    options = replace(options, articulator=known_text_articulator(speech, options))
     with (
         progress_bar() as progress,
         prepare(avatar, options=look.options(), progress=progress) as prepared,
     ):
         lent_mouth = make_driver(borrowed, prepared, options.engine)
-        options = replace(options, articulator=lent_mouth or known)
+        options = replace(options, articulator=lent_mouth or options.articulator)
         made = render_video(prepared, speech, output, options, progress)
     seconds = float(made.frames / made.rate)
     report(
