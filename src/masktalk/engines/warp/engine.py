@@ -14,6 +14,7 @@ from masktalk.engines.warp.cloth import Cloth, Drape
 from masktalk.engines.warp.draw import Canvas, draw_frame, read_canvas
 from masktalk.engines.warp.head import HeadField, HeadMotion, Lean
 from masktalk.engines.warp.interior import Plates
+from masktalk.engines.warp.limited import LimitedMouth
 from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.seal import Seal, is_parted, seal_lips
@@ -108,6 +109,7 @@ class Talker:
                 light=self._style.light,
             )
         self._canvas: tuple[int, Canvas] | None = None
+        self._limited: tuple[int, LimitedMouth | None] | None = None
         self._seal: tuple[int, Seal | None] | None = None
         self._inside: tuple[int, Plates] | None = None
 
@@ -128,6 +130,9 @@ class Talker:
         channels = read_channels(values * self._options.amplitude)
         frame = self._avatar.frame(index)
         if self._drape is not None:
+            limited = self._limited_of(index, frame)
+            if limited is not None:
+                return limited.patch(channels)
             canvas = self._canvas_of(index, frame, scene)
             return draw_frame(canvas, scene, self._rig, self._plates, self._drape, channels, lean)
         if self._cloth is not None:
@@ -157,6 +162,14 @@ class Talker:
             parted = face is not None and is_parted(face.mesh)
             self._seal = (index, seal_lips(frame, face.mesh) if face and parted else None)
         return self._seal[1]
+
+    def _limited_of(self, index: int, frame: Frame) -> LimitedMouth | None:
+        """The mouth of a face that was found as a drawing."""
+        if self._limited is None or self._limited[0] != index:
+            face = self._avatar.faces[index]
+            drawn = face is not None and face.located_by == "drawn"
+            self._limited = (index, LimitedMouth.of(frame.pixels, face) if face and drawn else None)
+        return self._limited[1]
 
     def _canvas_of(self, index: int, frame: Frame, scene: Scene) -> Canvas:
         if self._canvas is None or self._canvas[0] != index:
