@@ -184,7 +184,7 @@ class LimitedMouth:
         return colours, np.asarray(soft / 255, np.float32)
 
     def _tongue(
-        self, fine: UInt8Array, ring: FloatArray, upper: FloatArray, opening: float
+        self, fine: UInt8Array, ring: npt.NDArray[np.int32], upper: FloatArray, opening: float
     ) -> None:
         inside = np.zeros(fine.shape[:2], np.uint8)
         tongue = np.zeros_like(inside)
