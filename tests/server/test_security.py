@@ -80,3 +80,9 @@ def test_with_a_token_everything_is_closed_without_it(make_server):
         assert "HttpOnly" in moved.headers["set-cookie"]
         assert "SameSite=strict" in moved.headers["set-cookie"]
         assert client.get("/api/avatars").status_code == 200  # the cookie is enough now
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://[x]y", "null"])
+def test_a_malformed_origin_is_refused(client, origin):
+    reply = client.get("/api/avatars", headers={"origin": origin})
+    assert (reply.status_code, reply.json()["error"]["type"]) == (403, "ForeignOrigin")

@@ -99,7 +99,7 @@ class Gate:
         if not self._knows(host):
             return 403, Problem(type="ForeignHost", message=f"not called {host[:80]!r} here")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _origin_host(origin) != host:
             return 403, Problem(type="ForeignOrigin", message="called from a foreign page")
         if scope["path"] in _OPEN_PATHS or self._options.token is None:
             return None
@@ -147,6 +147,14 @@ class Gate:
             return message
 
         return counted
+
+
+def _origin_host(origin: str) -> str | None:
+    """Return host and port of an Origin header, or None if it is malformed."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _too_large(most: int) -> HTTPException:

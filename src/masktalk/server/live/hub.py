@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -77,7 +76,7 @@ class LiveSession:
         self.problem: Problem | None = None
         self._viewers: set[Viewer] = set()
         self._last_seen = time.monotonic()
-        self._feed: asyncio.Task[None] | None = None
+        self._feeds: list[asyncio.Task[None]] = []  # in the order they are played
         self._pump: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -87,8 +86,7 @@ class LiveSession:
 
     async def close(self) -> None:
         """End it; viewers are told."""
-        if self._feed is not None:
-            self._feed.cancel()
+        self._cancel_feeds()
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
@@ -127,15 +125,19 @@ class LiveSession:
 
     def play(self, samples: Path, rate: int) -> None:
         """Say a decoded speech after what waits, without holding all of it in the queue."""
-        before, self._feed = self._feed, None
-        self._feed = asyncio.create_task(self._feed_from(samples, rate, before))
+        self._feeds = [feed for feed in self._feeds if not feed.done()]
+        before = self._feeds[-1] if self._feeds else None
+        self._feeds.append(asyncio.create_task(self._feed_from(samples, rate, before)))
 
     def interrupt(self) -> None:
         """Be silent now."""
-        if self._feed is not None:
-            self._feed.cancel()
-            self._feed = None
+        self._cancel_feeds()
         self.session.interrupt()
+
+    def _cancel_feeds(self) -> None:
+        for feed in self._feeds:
+            feed.cancel()
+        self._feeds.clear()
 
     def info(self) -> LiveInfo:
         """How it is doing."""
@@ -157,8 +159,7 @@ class LiveSession:
 
     async def _feed_from(self, path: Path, rate: int, before: asyncio.Task[None] | None) -> None:
         if before is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(before)
+            await asyncio.wait([before])
         samples = np.load(path, allow_pickle=False)
         step = rate // 2
         for start in range(0, len(samples), step):

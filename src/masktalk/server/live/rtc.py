@@ -11,7 +11,12 @@ from typing import Any
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
 from av.audio.resampler import AudioResampler
 
@@ -92,7 +97,8 @@ class Peer:
 
     def __init__(self, live: LiveSession) -> None:
         self._live = live
-        self._connection = RTCPeerConnection()
+        # Without a configuration, aiortc asks a third party's STUN server at every offer.
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._video, self._sound = FrameTrack(), SoundTrack()
         self._tasks: deque[asyncio.Task[None]] = deque()
         self._closed = False
