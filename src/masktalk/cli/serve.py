@@ -26,6 +26,10 @@ def serve(
     name: Annotated[
         list[str] | None, typer.Option(help="A host name it may be called by; may be repeated.")
     ] = None,
+    ice_server: Annotated[
+        list[str] | None,
+        typer.Option(help="A STUN or TURN address for WebRTC, stun:HOST:PORT; may be repeated."),
+    ] = None,
 ) -> None:
     """Serve the page and the HTTP interface until stopped."""
     try:
@@ -40,7 +44,12 @@ def serve(
 
     try:
         options = ServerOptions(
-            data=data, host=host, port=port, token=token, names=tuple(name or ())
+            data=data,
+            host=host,
+            port=port,
+            token=token,
+            names=tuple(name or ()),
+            ice_servers=tuple(ice_server or ()),
         )
     except ValidationError as error:
         first = error.errors()[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import sqlite3
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +24,12 @@ _STATUS: tuple[tuple[type[MasktalkError], int], ...] = (
     (MissingExtraError, 501),
     (OutputError, 507),
 )
+
+
+DISK_FULL = Problem(
+    type="OutputError", message="data: the disk is full", remedy="delete what is not needed"
+)
+_UNFORESEEN = Problem(type="InternalError", message="server: failed", remedy="see its log")
 
 
 def status_of(error: MasktalkError) -> int:
@@ -49,6 +57,22 @@ def install(app: FastAPI) -> None:
         where = ".".join(str(part) for part in first["loc"])
         return reply(422, Problem(type="ValidationError", message=f"{where}: {first['msg']}"))
 
+    @app.exception_handler(OSError)
+    async def storage(_: Request, error: OSError) -> JSONResponse:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return reply(507, DISK_FULL)
+        logger.error("request failed", exc_info=error)
+        return reply(500, _UNFORESEEN)
+
+    @app.exception_handler(sqlite3.Error)
+    async def database(_: Request, error: sqlite3.Error) -> JSONResponse:
+        logger.error("database failed", exc_info=error)
+        return reply(507, DISK_FULL) if "full" in str(error) else reply(500, _UNFORESEEN)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, error: Exception) -> JSONResponse:
+        return reply(500, _UNFORESEEN)
+
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         return reply(error.status_code, Problem(type="HttpError", message=str(error.detail)))
@@ -65,6 +89,8 @@ RESPONSES: dict[int | str, dict[str, object]] = {
         (413, "Too large."),
         (422, "The request or the file in it cannot be used."),
         (429, "Too much at once."),
+        (500, "The server failed."),
         (501, "What this needs is not installed."),
+        (507, "The disk is full."),
     )
 }

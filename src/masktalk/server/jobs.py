@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -62,6 +63,11 @@ class Jobs:
             job = self._store.get(JobRecord, id)
             job.status, job.attempts = "queued", max(job.attempts - 1, 0)
             self._store.put(job)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether every worker of the queue is alive."""
+        return bool(self._workers) and not any(worker.done() for worker in self._workers)
 
     @property
     def waiting(self) -> int:
@@ -129,8 +135,18 @@ class Jobs:
                 await asyncio.gather(task, return_exceptions=True)
                 raise
             del self._running[job.id]
-            if not task.cancelled():
-                task.result()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._give_up(job, error)
+
+    def _give_up(self, job: JobRecord, error: BaseException) -> None:
+        """End a job that failed in an unforeseen way; the loop goes on to the next."""
+        logger.error("job failed", extra={"job": job.id}, exc_info=error)
+        problem = Problem(type=type(error).__name__, message=f"job: {error or 'failed'}")
+        try:
+            self._end(job, "failed", problem)
+        except (OSError, sqlite3.Error):
+            # Not even that can be written: it is queued again at the next start.
+            self._tell(job.model_copy(update={"status": "failed", "problem": problem}))
 
     async def _run(self, job: JobRecord) -> None:
         job.status, job.attempts, job.stage = "running", job.attempts + 1, "starting"

@@ -202,9 +202,15 @@ class ControlRequest(Message):
 
 
 class Health(Message):
-    """The server is well."""
+    """Whether the server is well.
 
-    status: Literal["ok"]
+    Attributes:
+        status: ``ok``; ``full`` when the disk is; ``failing`` when jobs are not worked on.
+        free_bytes: Free space of the data folder's disk.
+    """
+
+    status: Literal["ok", "full", "failing"]
+    free_bytes: int
     version: str
     sessions: int
     jobs_waiting: int

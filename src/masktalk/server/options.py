@@ -65,6 +65,8 @@ class ServerOptions(BaseModel):
         port: Port to listen on; 0 takes a free one.
         token: What callers must show; needed when ``host`` is not loopback.
         names: Host names under which it may be called, besides its address.
+        ice_servers: STUN and TURN addresses for WebRTC (``stun:host:port``); with none, no
+            third party learns of a connection, and viewers must reach this machine directly.
         limits: Everything that is bounded.
     """
 
@@ -75,6 +77,7 @@ class ServerOptions(BaseModel):
     port: int = Field(default=8765, ge=0, le=65535)
     token: str | None = Field(default=None, min_length=16)
     names: tuple[str, ...] = ()
+    ice_servers: tuple[str, ...] = ()
     limits: Limits = Limits()
 
     @model_validator(mode="after")

@@ -38,6 +38,10 @@ _HEADERS = {
 }
 
 
+#: Methods that are counted by their own name.
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+
 class Gate:
     """ASGI middleware: Host and Origin (DNS rebinding, foreign pages), token, body size,
     safe headers, and a line in the log for every request.
@@ -89,7 +93,8 @@ class Gate:
             await self._app(scope, self._bounded(scope, receive), watched)
         finally:
             taken = time.monotonic() - begun
-            self._metrics.requests.labels(scope["method"], str(status)).observe(taken)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(method, str(status)).observe(taken)
             fields = {"method": scope["method"], "path": scope["path"], "status": status}
             logger.info("request", extra={**fields, "seconds": round(taken, 4)})
 
@@ -99,7 +104,7 @@ class Gate:
         if not self._knows(host):
             return 403, Problem(type="ForeignHost", message=f"not called {host[:80]!r} here")
         origin = headers.get("origin")
-        if origin is not None and _origin_host(origin) != host:
+        if origin is not None and _network_location(origin) != host:
             return 403, Problem(type="ForeignOrigin", message="called from a foreign page")
         if scope["path"] in _OPEN_PATHS or self._options.token is None:
             return None
@@ -118,7 +123,8 @@ class Gate:
         return allowed is None or bracketed in allowed or name in allowed
 
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
-        shown = [headers.get("authorization", "").removeprefix("Bearer ")]
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        shown = [bearer.strip()] if scheme.lower() == "bearer" else []
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except CookieError:
@@ -149,8 +155,8 @@ class Gate:
         return counted
 
 
-def _origin_host(origin: str) -> str | None:
-    """Return host and port of an Origin header, or None if it is malformed."""
+def _network_location(origin: str) -> str | None:
+    """Return the host and port of an Origin header; None when it is malformed."""
     try:
         return urlsplit(origin).netloc
     except ValueError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+import sys
 import threading
 import time
 import uuid
@@ -10,13 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
-from typing import TypeVar
+from typing import IO, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from masktalk.avatar.manifest import MouthChoice
+from masktalk.errors import InputError
 from masktalk.server.messages import AvatarStatus, JobStatus
 from masktalk.server.problems import Problem, Refusal
+
+logger = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -97,21 +102,75 @@ _KINDS: dict[type[Record], str] = {
 }
 
 
+class _FolderLock:
+    """An exclusive lock on a data folder, which ends with the process at the latest.
+
+    Raises:
+        InputError: Another process holds it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._stream = (folder / "masktalk.lock").open("a+b")
+        try:
+            _lock_exclusively(self._stream)
+        except OSError as error:
+            self._stream.close()
+            raise InputError(
+                folder, "another server uses this folder", "stop it, or name another with `data`"
+            ) from error
+
+    def release(self) -> None:
+        """Unlock; harmless when done twice."""
+        self._stream.close()
+
+
+def _lock_exclusively(stream: IO[bytes]) -> None:
+    """Lock a file or raise OSError at once; both calls are released when it is closed."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _parsed(kind: type[R], body: str) -> R | None:
+    """Read a record; one that is damaged counts as missing and is told in the log."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        logger.warning("record skipped: %s", " ".join(str(error).split()))
+        return None
+
+
 class Store:
     """Records and their folders under one data folder.
 
     Args:
         data: The folder; made when missing.
+
+    Raises:
+        InputError: Another server uses the folder, or its database is damaged.
     """
 
     def __init__(self, data: Path) -> None:
         self.data = data.resolve()
         self.data.mkdir(parents=True, exist_ok=True)
+        self._folder_lock = _FolderLock(self.data)
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(self.data / "masktalk.sqlite", check_same_thread=False)
-        with self._writing() as database:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.executescript(_SCHEMA)
+        path = self.data / "masktalk.sqlite"
+        self._database = sqlite3.connect(path, check_same_thread=False)
+        try:
+            with self._writing() as database:
+                database.execute("PRAGMA journal_mode=WAL")
+                database.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise InputError(
+                path, f"is not a usable database ({error})", "move it away or restore a copy"
+            ) from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -119,8 +178,9 @@ class Store:
             yield self._database
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database and unlock the folder."""
         self._database.close()
+        self._folder_lock.release()
 
     def put(self, record: Record) -> None:
         """Keep a record, new or changed."""
@@ -133,7 +193,7 @@ class Store:
         query = "SELECT body FROM records WHERE kind = ? AND id = ?"
         with self._lock:
             row = self._database.execute(query, (_KINDS[kind], id)).fetchone()
-        return None if row is None else kind.model_validate_json(row[0])
+        return None if row is None else _parsed(kind, row[0])
 
     def get(self, kind: type[R], id: str) -> R:
         """The record of that id.
@@ -151,7 +211,7 @@ class Store:
         query = "SELECT body FROM records WHERE kind = ? ORDER BY created, id"
         with self._lock:
             rows = self._database.execute(query, (_KINDS[kind],)).fetchall()
-        return [kind.model_validate_json(row[0]) for row in rows]
+        return [record for row in rows if (record := _parsed(kind, row[0])) is not None]
 
     def count(self, kind: type[Record]) -> int:
         """How many records of a kind there are."""

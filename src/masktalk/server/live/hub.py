@@ -28,6 +28,8 @@ AUDIO_RATE = 48_000
 _LAG = 12
 #: Seconds of an uploaded speech that are queued ahead.
 _AHEAD = 2.0
+#: Speeches that may wait to be played in one session.
+_MAX_PLAYS = 32
 
 
 class Viewer:
@@ -76,7 +78,10 @@ class LiveSession:
         self.problem: Problem | None = None
         self._viewers: set[Viewer] = set()
         self._last_seen = time.monotonic()
-        self._feeds: list[asyncio.Task[None]] = []  # in the order they are played
+        self._plays: asyncio.Queue[tuple[Path, int]] = asyncio.Queue(_MAX_PLAYS)
+        self._feeder: asyncio.Task[None] | None = None
+        #: How often speech was interrupted; speech asked for earlier is not played.
+        self.interruptions = 0
         self._pump: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -86,7 +91,7 @@ class LiveSession:
 
     async def close(self) -> None:
         """End it; viewers are told."""
-        self._cancel_feeds()
+        self._drop_plays()
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
@@ -113,7 +118,7 @@ class LiveSession:
         Raises:
             Refusal: 429, too many do.
         """
-        if len(self._viewers) >= self._limits.viewers:
+        if self.is_full:
             raise Refusal(429, "viewers", "too many connections to this session")
         viewer = Viewer()
         self._viewers.add(viewer)
@@ -124,20 +129,27 @@ class LiveSession:
             self._last_seen = time.monotonic()
 
     def play(self, samples: Path, rate: int) -> None:
-        """Say a decoded speech after what waits, without holding all of it in the queue."""
-        self._feeds = [feed for feed in self._feeds if not feed.done()]
-        before = self._feeds[-1] if self._feeds else None
-        self._feeds.append(asyncio.create_task(self._feed_from(samples, rate, before)))
+        """Play a decoded speech after those that wait, without holding it all in the session.
+
+        Raises:
+            Refusal: 429, too many wait.
+        """
+        if self._plays.full():
+            raise Refusal(429, "speech", f"{_MAX_PLAYS} speeches wait already", "try later")
+        self._plays.put_nowait((samples, rate))
+        if self._feeder is None or self._feeder.done():
+            self._feeder = asyncio.create_task(self._feed())
 
     def interrupt(self) -> None:
-        """Be silent now."""
-        self._cancel_feeds()
+        """Interrupt playback and drop every speech that waits."""
+        self.interruptions += 1
+        self._drop_plays()
         self.session.interrupt()
 
-    def _cancel_feeds(self) -> None:
-        for feed in self._feeds:
-            feed.cancel()
-        self._feeds.clear()
+    @property
+    def is_full(self) -> bool:
+        """Whether no further viewer may connect."""
+        return len(self._viewers) >= self._limits.viewers
 
     def info(self) -> LiveInfo:
         """How it is doing."""
@@ -157,9 +169,18 @@ class LiveSession:
             viewers=len(self._viewers),
         )
 
-    async def _feed_from(self, path: Path, rate: int, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
+    def _drop_plays(self) -> None:
+        while not self._plays.empty():
+            self._plays.get_nowait()
+        if self._feeder is not None:
+            self._feeder.cancel()
+            self._feeder = None
+
+    async def _feed(self) -> None:
+        while not self._plays.empty():
+            await self._feed_from(*self._plays.get_nowait())
+
+    async def _feed_from(self, path: Path, rate: int) -> None:
         samples = np.load(path, allow_pickle=False)
         step = rate // 2
         for start in range(0, len(samples), step):

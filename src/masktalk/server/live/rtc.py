@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import av
 import numpy as np
 from aiortc import (
+    InvalidAccessError,
+    InvalidStateError,
     MediaStreamTrack,
     RTCConfiguration,
+    RTCIceServer,
     RTCPeerConnection,
     RTCSessionDescription,
 )
@@ -32,8 +35,24 @@ _VIDEO_CLOCK = Fraction(1, 90_000)
 _PACKET = AUDIO_RATE // 50
 #: Frames and packets a track holds for a network that does not take them.
 _FRAMES, _PACKETS = 3, 25
+#: Seconds from the answer until a connection must stand.
+_CONNECT_S = 15.0
+#: ICE candidates that an offer may bring.
+_MAX_CANDIDATES = 64
 #: Seconds a microphone may run ahead of what is heard before some of it is left out.
 _MICROPHONE_AHEAD = 0.4
+
+
+#: What aiortc raises on offers that it cannot use.
+_UNUSABLE = (
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    InvalidAccessError,
+    InvalidStateError,
+)
 
 
 class FrameTrack(VideoStreamTrack):
@@ -93,12 +112,14 @@ class Peer:
 
     Args:
         live: What it sees and hears.
+        ice_servers: STUN and TURN addresses; none are contacted unless named here.
     """
 
-    def __init__(self, live: LiveSession) -> None:
+    def __init__(self, live: LiveSession, ice_servers: Sequence[str] = ()) -> None:
         self._live = live
-        # Without a configuration, aiortc asks a third party's STUN server at every offer.
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        servers = [RTCIceServer(urls=address) for address in ice_servers]
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._connected = asyncio.Event()
         self._video, self._sound = FrameTrack(), SoundTrack()
         self._tasks: deque[asyncio.Task[None]] = deque()
         self._closed = False
@@ -108,25 +129,33 @@ class Peer:
         """Take an offer, give the answer.
 
         Raises:
-            Refusal: 422, it is no usable offer.
+            Refusal: 422, it is no usable offer; 429, too many viewers are connected.
         """
         connection = self._connection
+        if self._live.is_full:
+            await self.close()
+            raise Refusal(429, "viewers", "too many connections to this session")
+        if offer.sdp.count("a=candidate") > _MAX_CANDIDATES:
+            await self.close()
+            raise Refusal(422, "offer", f"has more than {_MAX_CANDIDATES} candidates")
         connection.add_listener("track", self._on_track)
         connection.add_listener("connectionstatechange", self._on_state)
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, offer.type))
+            if not connection.getTransceivers():
+                raise ValueError("it has neither audio nor video")
             for transceiver in connection.getTransceivers():
                 track = self._video if transceiver.kind == "video" else self._sound
                 connection.addTrack(track)
             answer = await connection.createAnswer()
             await connection.setLocalDescription(answer)
-        except (ValueError, KeyError, IndexError, AttributeError, AssertionError) as error:
+        except _UNUSABLE as error:
             await self.close()
             raise Refusal(422, "offer", f"cannot be used ({error})") from error
         except Exception:
             await self.close()
             raise
-        self._tasks.append(asyncio.create_task(self._send()))
+        self._tasks.append(asyncio.create_task(self._show()))
         local = connection.localDescription
         return SessionDescription(sdp=local.sdp, type="answer")
 
@@ -146,10 +175,20 @@ class Peer:
         """Be told once when it hangs up."""
         self._when_closed.append(told)
 
+    async def _show(self) -> None:
+        """Wait for the connection, then be a viewer until the session or the network ends."""
+        try:
+            await asyncio.wait_for(self._connected.wait(), _CONNECT_S)
+            await self._send()
+        except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
+            logger.info("webrtc not connected in time", extra={"session": self._live.id})
+        except Refusal as refusal:
+            logger.info("webrtc refused", extra={"session": self._live.id, "why": str(refusal)})
+        await self.close()
+
     async def _send(self) -> None:
         with self._live.viewer() as viewer:
             await self._pass_on(viewer)
-        await self.close()
 
     async def _pass_on(self, viewer: Viewer) -> None:
         async for moment in viewer:
@@ -183,6 +222,8 @@ class Peer:
     async def _on_state(self) -> None:
         state = self._connection.connectionState
         logger.info("webrtc", extra={"session": self._live.id, "state": state})
+        if state == "connected":
+            self._connected.set()
         if state in ("failed", "closed"):
             await self.close()
 

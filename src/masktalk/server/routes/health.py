@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from shutil import disk_usage
+from typing import Literal
 
 from fastapi import APIRouter, Response
 
@@ -13,11 +15,22 @@ from masktalk.server.services import Served
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
-async def healthz(served: Served) -> Health:
-    """Well, and how busy."""
+#: Free space below which nothing can be rendered.
+_MIN_FREE_BYTES = 64 << 20
+
+
+@router.get("/healthz", responses={503: {"model": Health}})
+async def healthz(served: Served, response: Response) -> Health:
+    """Report whether jobs are worked on and there is room for them; 503 when not."""
+    free = disk_usage(served.store.data).free
+    status: Literal["ok", "full", "failing"] = "full" if free < _MIN_FREE_BYTES else "ok"
+    if not served.jobs.is_working:
+        status = "failing"
+    if status != "ok":
+        response.status_code = 503
     return Health(
-        status="ok",
+        status=status,
+        free_bytes=free,
         version=version("masktalk"),
         sessions=len(served.hub),
         jobs_waiting=served.jobs.waiting,

@@ -64,7 +64,7 @@ async def offer(id: IdPath, description: SessionDescription, served: Served) -> 
     live = served.hub.get(id)
     if description.type != "offer":
         raise Refusal(422, "description", "is no offer")
-    peer = Peer(live)
+    peer = Peer(live, served.options.ice_servers)
     served.peers.add(peer)
     peer.on_closed(lambda: served.peers.discard(peer))
     return await peer.answer(description)
@@ -107,5 +107,8 @@ async def _speak(served: Services, live: LiveSession, wish: Say | Play) -> None:
     if isinstance(wish, Play):
         live.play(samples_of(served, wish.speech), AUDIO_RATE)
         return
+    asked_at = live.interruptions
     speech = await synthesise(served, wish.text, wish.voice)
+    if live.interruptions != asked_at:
+        return
     live.play(samples_of(served, speech.id), AUDIO_RATE)
