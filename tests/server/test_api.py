@@ -152,13 +152,13 @@ def test_text_becomes_speech(client):
     ids=["empty", "text", "png", "jpeg", "mp4"],
 )
 def test_what_is_no_picture_is_refused_and_leaves_nothing(client, server, body, words):
-    before = sorted((server.data / "avatars").iterdir())
+    before = sorted((server.data / "avatars").glob("*"))
     reply = client.post("/api/avatars", content=body)
     assert reply.status_code == 422
     error = reply.json()["error"]
     assert words in error["message"]
     assert str(server.data) not in reply.text
-    assert sorted((server.data / "avatars").iterdir()) == before
+    assert sorted((server.data / "avatars").glob("*")) == before
 
 
 def test_metrics_are_prometheus_text(client):
