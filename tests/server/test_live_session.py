@@ -35,7 +35,7 @@ class FullSession:
 def live_session():
     live = LiveSession.__new__(LiveSession)
     live.session = FullSession()
-    live._feeds = []
+    live._plays, live._feeder, live.interruptions = asyncio.Queue(), None, 0
     return live
 
 
@@ -48,9 +48,10 @@ def test_interrupt_drops_every_queued_speech(tmp_path):
         for _ in range(5):
             live.play(path, 48_000)
         await asyncio.sleep(0)
-        feeds = list(live._feeds)
+        feeder = live._feeder
         live.interrupt()
-        await asyncio.gather(*feeds, return_exceptions=True)
+        await asyncio.gather(feeder, return_exceptions=True)
+        assert live._plays.empty()
         return live
 
     live = asyncio.run(asyncio.wait_for(run(), 30))
@@ -65,7 +66,7 @@ def test_speeches_are_played_in_order(tmp_path):
         for count in (100, 200, 300):
             np.save(tmp_path / f"{count}.npy", np.zeros(count, np.int16))
             live.play(tmp_path / f"{count}.npy", 48_000)
-        await asyncio.gather(*live._feeds)
+        await live._feeder
         return live.session.pushed
 
     pushed = asyncio.run(asyncio.wait_for(run(), 30))
