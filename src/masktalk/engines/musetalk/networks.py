@@ -147,7 +147,9 @@ def modern_key(key: str) -> str:
 def positional_encoding(tokens: int, width: int) -> Tensor:
     """(tokens, width) sinusoids (Vaswani et al. 2017, section 3.5)."""
     place = torch.arange(tokens, dtype=torch.float32)[:, None]
-    step = torch.exp(torch.arange(0, width, 2).float() * (-torch.log(torch.tensor(1e4)) / width))
+    exponent = torch.arange(0, width, 2).float() * (-torch.log(torch.tensor(1e4)) / width)
+    # Rounded from double precision: processors differ in the last bit of exp in single.
+    step = torch.exp(exponent.double()).float()
     encoding = torch.zeros(tokens, width)
     encoding[:, 0::2] = torch.sin(place * step)
     encoding[:, 1::2] = torch.cos(place * step)
