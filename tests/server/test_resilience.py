@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection
 from server_helpers import upload_speech
 
 from masktalk.errors import InputError
@@ -141,6 +142,18 @@ def answer(live, sdp):
 )
 def test_offers_that_lead_nowhere_are_refused(sdp):
     assert answer(EmptySession(), sdp).status == 422
+
+
+def test_an_offer_of_unknown_codecs_is_refused():
+    async def offer():
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        connection.addTransceiver("video", direction="recvonly")
+        await connection.setLocalDescription(await connection.createOffer())
+        sdp = connection.localDescription.sdp
+        await connection.close()
+        return sdp.replace("VP8", "XX8").replace("H264", "XX4")
+
+    assert answer(EmptySession(), asyncio.run(offer())).status == 422
 
 
 def test_a_viewer_too_many_is_refused_before_the_answer():

@@ -12,14 +12,13 @@ from typing import Any
 import av
 import numpy as np
 from aiortc import (
-    InvalidAccessError,
-    InvalidStateError,
     MediaStreamTrack,
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
     RTCSessionDescription,
 )
+from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
 from av.audio.resampler import AudioResampler
 
@@ -50,8 +49,10 @@ _UNUSABLE = (
     IndexError,
     AttributeError,
     AssertionError,
+    InternalError,
     InvalidAccessError,
     InvalidStateError,
+    OperationError,
 )
 
 
