@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
@@ -31,22 +32,30 @@ from masktalk.avatar import (
     file_digest,
     is_avatar,
 )
+from masktalk.avatar.cache import cache_limit_bytes, prune_cache, writable_avatars_folder
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
 from masktalk.faces.painted import is_drawing, look_at_mouth
 from masktalk.landmarks import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 from masktalk.masking import write_overlay
 from masktalk.media import FrameStore, Source, open_source
+from masktalk.media.source import FirstFrames
 from masktalk.options import described
 from masktalk.types import Face, Progress, UInt8Array, no_progress
 
 if TYPE_CHECKING:
-    from masktalk.options import described
-from masktalk.types import Frame
+    from masktalk.types import Frame
 
 logger = logging.getLogger(__name__)
 
-_CACHED_AVATARS = 24
+#: Raised whenever other frames are stored for the same source.
+_FRAMES_VERSION = 2
+
+#: Shortest part of a long video that is prepared, so that previews share one avatar.
+_SHORTEST_PART_S = 2
+
+#: Pixels between the eyes below which a mouth is a few pixels wide.
+_SMALL_INTEROCULAR = 12.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ class PrepareOptions:
         points: JSON file of rig points for a face that is not detected.
         mouth: Animation of the mouth.
         fps: Frames per second of a folder of frames.
+        seconds: Length of the part of a long video that can be shown; None for all of it.
         unmasked: The same person without the mask that the source shows: this face speaks,
             and the mask is composited back over it.
         mask: The mask alone (RGBA), or its alpha matte; None derives it from the two images.
@@ -76,6 +86,7 @@ class PrepareOptions:
         "auto", "Mouth: auto, open (lips), cloth (covered by cloth) or draw (it has none)."
     )
     fps: Fraction | None = described(None, "Frame rate of a folder of frames [25].")
+    seconds: Fraction | None = described(None, "Prepare only the first seconds of a video [all].")
     unmasked: Path | None = described(
         None, "The same person without the mask: this face speaks, the mask is composited over it."
     )
@@ -94,6 +105,7 @@ class PrepareOptions:
     def key(self) -> dict[str, Any]:
         """Return the options that the avatar depends on as plain JSON values."""
         plain = {**asdict(self), "fps": str(self.fps) if self.fps else None}
+        plain["seconds"] = None if self.seconds is None else str(self.seconds)
         plain["face"] = list(self.face) if isinstance(self.face, tuple) else self.face
         plain["points"] = file_digest(self.points) if self.points else None
         for name in ("unmasked", "mask"):
@@ -134,21 +146,51 @@ def prepare(
         read_points(options.points)
     opened = open_source(source, fps=options.fps)
     record = SourceRecord(name=source.name, kind=opened.kind, digest=opened.digest())
-    target = Path(folder) if folder is not None else _cache_folder(record, options)
+    whole = replace(options, seconds=None)
+    part = _reachable(opened, options.seconds)
+    options = whole if part is None else replace(options, seconds=part)
+    if folder is None:
+        return _from_cache(opened, record, options, progress)
+    target = Path(folder)
     kept = _keep(target, record, options)
     if kept is not None:
         return kept
     with _built_beside(target) as building:
         _build(building, opened, record, options, progress)
-    if folder is None:
-        _prune(target.parent)
     return Avatar(target)
+
+
+def _from_cache(
+    opened: Source, record: SourceRecord, options: PrepareOptions, progress: Progress
+) -> Avatar:
+    """Return the cached avatar of a source, made now if it is missing."""
+    avatars = writable_avatars_folder()
+    for wanted in (replace(options, seconds=None), options):
+        target = avatars / _cache_key(record, wanted)
+        kept = _keep(target, record, wanted)
+        if kept is not None:
+            os.utime(target)
+            return kept
+    with _built_beside(target) as building:
+        _build(building, opened, record, options, progress)
+    prune_cache(cache_limit_bytes(), keep=target)
+    return Avatar(target)
+
+
+def _reachable(source: Source, seconds: Fraction | None) -> Fraction | None:
+    """Return the seconds of a source to prepare, in powers of two; None for all of it."""
+    if seconds is None or source.rate is None:
+        return None
+    part = Fraction(_SHORTEST_PART_S)
+    while part < seconds:
+        part *= 2
+    return part if part * source.rate + 1 < source.frame_count else None
 
 
 def _open_prepared(source: Path, folder: object, options: PrepareOptions) -> Avatar:
     if folder is not None:
         raise OptionError(source, "is a prepared avatar already", "copy the folder as it is")
-    if options != PrepareOptions():
+    if replace(options, seconds=None) != PrepareOptions():
         raise OptionError(
             source,
             "is prepared already, so `face`, `points`, `mouth`, `unmasked` and `mask` do not apply",
@@ -177,7 +219,7 @@ def _keep(target: Path, record: SourceRecord, options: PrepareOptions) -> Avatar
 
 
 def _stamp(options: PrepareOptions) -> dict[str, Any]:
-    return {**options.key(), "masktalk": version("masktalk")}
+    return {**options.key(), "masktalk": version("masktalk"), "frames": _FRAMES_VERSION}
 
 
 @contextmanager
@@ -213,9 +255,12 @@ def _build(
     progress: Progress,
 ) -> None:
     bare = open_source(options.unmasked, fps=options.fps) if options.unmasked else source
+    if options.seconds is not None and bare.rate is not None:
+        bare = FirstFrames(bare, math.ceil(options.seconds * bare.rate) + 1)
     with FrameStore.create(folder, bare, partial(progress, "storing")) as store:
         found = list(_locate_all(store, options, progress))
         _require_face(bare.path, found)
+        _check_mouth(bare.path, found, store.width, store.height)
         FaceTrack.write(folder / FACES_NAME, found)
         if options.unmasked is not None or options.mask is not None:
             first = next(index for index, face in enumerate(found) if face is not None)
@@ -271,6 +316,24 @@ def _require_face(source: Path, found: list[Face | None]) -> None:
         logger.info("%d of %d frames have no face and stay as they are", missing, len(found))
 
 
+def _check_mouth(source: Path, found: list[Face | None], width: int, height: int) -> None:
+    """Warn of mouths that are hard to animate; refuse a source that shows none."""
+    faces = [face for face in found if face is not None]
+    inside = [
+        0 <= face.mouth[0] < width and 0 <= face.mouth[1] < height for face in faces
+    ]  # fmt: skip
+    if not any(inside):
+        raise NoFaceError(
+            source, "its mouth lies outside the image", "give one that shows the whole mouth"
+        )
+    if sum(inside) * 2 < len(inside):
+        logger.warning("%s: the mouth lies outside the image in most frames", source)
+    if max(face.interocular for face in faces) < _SMALL_INTEROCULAR:
+        logger.warning("%s: the face is very small; its mouth will hardly be seen to move", source)
+    if all(abs(face.roll) > math.pi * 2 / 3 for face in faces):
+        logger.warning("%s: the face is upside down; turn the image first", source)
+
+
 def _mouth(options: PrepareOptions, found: list[Face | None], store: FrameStore) -> MouthMode:
     if options.mouth == "open":
         return "open"
@@ -293,23 +356,6 @@ def _is_drawn(pixels: UInt8Array, face: Face) -> bool:
     return painted.kind != "other" and not painted.lips
 
 
-def cache_root() -> Path:
-    """Return the cache folder: MASKTALK_CACHE, or the user's cache."""
-    base = os.environ.get("MASKTALK_CACHE")
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "masktalk"
-
-
-def _cache_folder(record: SourceRecord, options: PrepareOptions) -> Path:
+def _cache_key(record: SourceRecord, options: PrepareOptions) -> str:
     content = json.dumps([record.model_dump(), _stamp(options)], sort_keys=True)
-    key = hashlib.sha256(content.encode()).hexdigest()[:24]
-    return cache_root() / "avatars" / key
-
-
-def _prune(avatars: Path) -> None:
-    """Remove the oldest cached avatars."""
-    folders = [path for path in avatars.iterdir() if is_avatar(path)]
-    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in folders[_CACHED_AVATARS:]:
-        shutil.rmtree(old, ignore_errors=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:24]

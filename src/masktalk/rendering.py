@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from masktalk.avatar import IMAGE_FRAME_RATE, Avatar
+from masktalk.avatar import Avatar, is_avatar
 from masktalk.compose import paste
 from masktalk.compose.background import read_background
 from masktalk.engines import Articulator, Engine, Speech, engine_class, frame_count, make_engine
@@ -21,9 +21,11 @@ from masktalk.media import (
     WriterOptions,
     audio_duration,
     check_output,
+    open_source,
     read_audio,
     stream_audio,
 )
+from masktalk.media.writer import choose_encoder
 from masktalk.options import described
 from masktalk.types import Audio, Frame, Patch, Progress, no_progress
 
@@ -81,7 +83,7 @@ class RenderOptions:
         """Return the frame rate of the result."""
         if self.fps is not None:
             return self.fps
-        return IMAGE_FRAME_RATE if avatar.is_image else avatar.rate
+        return avatar.speaking_rate
 
 
 @dataclass(frozen=True)
@@ -189,14 +191,14 @@ def render(
     speech, output = Path(speech), Path(output)
     make_engine(options.engine, dict(options.engine_options))
     check_output(output, options.overwrite)
-    seconds = audio_duration(speech)
     options = replace(options, articulator=known_text_articulator(speech, options))
     if not isinstance(avatar, Avatar):
-        from masktalk.preparation import prepare
+        check_encoding(avatar, output, options)
+    seconds = spoken_seconds(speech, options)
+    if not isinstance(avatar, Avatar):
+        from masktalk.preparation import PrepareOptions, prepare
 
-        avatar = prepare(avatar, progress=progress)
-    if options.preview is not None:
-        seconds = min(seconds, options.preview)
+        avatar = prepare(avatar, options=PrepareOptions(seconds=seconds), progress=progress)
     rate = options.rate_for(avatar)
     total = frame_count(seconds, rate)
     writer = Writer(output, _writer_options(avatar, rate, options), soundtrack=speech)
@@ -207,6 +209,41 @@ def render(
             written += 1
             progress("rendering", written, total)
     return RenderResult(output, written, rate, writer.encoder.name)
+
+
+def spoken_seconds(speech: str | os.PathLike[str], options: RenderOptions) -> Fraction:
+    """Return the seconds of a speech file that will be rendered.
+
+    Raises:
+        MediaError: The file has no audio, or cannot be read.
+    """
+    seconds = audio_duration(speech)
+    return seconds if options.preview is None else min(seconds, options.preview)
+
+
+def check_encoding(
+    source: str | os.PathLike[str], output: str | os.PathLike[str], options: RenderOptions
+) -> None:
+    """Find out before an avatar is prepared whether its video can be encoded.
+
+    Args:
+        source: Anything that ``prepare`` takes.
+        output: The file to write.
+        options: See there.
+
+    Raises:
+        OutputError: The container is unknown or keeps no transparency.
+        EncoderError: The encoder is unknown or cannot be opened.
+        OptionError: ``background`` does not apply.
+        InputError: The source cannot be read.
+    """
+    choose_encoder(Path(output), alpha=False, preferred=options.encoder)
+    path = Path(source)
+    opened = Avatar(path) if is_avatar(path) else open_source(path)
+    if options.background is not None and not opened.has_alpha:
+        raise OptionError("`background`", "does not apply: the avatar is not transparent")
+    if opened.has_alpha and options.background is None:
+        choose_encoder(Path(output), alpha=True, preferred=options.encoder)
 
 
 def _writer_options(avatar: Avatar, rate: Fraction, options: RenderOptions) -> WriterOptions:

@@ -10,17 +10,21 @@ engines/NAME/   what an engine keeps for itself
 from __future__ import annotations
 
 import hashlib
+import math
 from fractions import Fraction
 from pathlib import Path
 
 from masktalk.avatar.facetrack import FaceTrack
-from masktalk.avatar.manifest import MANIFEST_NAME, Manifest, MouthMode
+from masktalk.avatar.manifest import IMAGE_FRAME_RATE, MANIFEST_NAME, Manifest, MouthMode
 from masktalk.errors import BundleError
 from masktalk.media import FrameStore
 from masktalk.types import Frame
 
 FACES_NAME = "faces.npz"
 OVERLAY_NAME = "overlay.png"
+
+#: Film, at 24000/1001, is fast enough for a mouth.
+_LOWEST_SPEAKING_RATE = Fraction(23)
 
 
 class Avatar:
@@ -64,6 +68,19 @@ class Avatar:
     def rate(self) -> Fraction:
         """Frames per second of the stored frames."""
         return self.manifest.rate
+
+    @property
+    def speaking_rate(self) -> Fraction:
+        """Frames per second at which the mouth moves smoothly.
+
+        That is the avatar's own frame rate; for an image, and as the next multiple of a
+        frame rate that is too low, at least 25. The stored frames are held.
+        """
+        if self.is_image:
+            return IMAGE_FRAME_RATE
+        if self.rate >= _LOWEST_SPEAKING_RATE:
+            return self.rate
+        return self.rate * math.ceil(IMAGE_FRAME_RATE / self.rate)
 
     @property
     def frame_count(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from masktalk.cli import (
     articulate,
     bench,
     bench_live,
+    cache,
     demo,
     doctor,
     engines,
@@ -78,6 +80,7 @@ def make_app(command: str | None = None) -> typer.Typer:
     app.command()(review.review)
     app.command()(sheet.sheet)
     app.command()(demo.demo)
+    app.command()(cache.cache)
     app.command()(doctor.doctor)
     app.command()(engines.engines)
     app.add_typer(models.models, name="models")
@@ -88,6 +91,14 @@ def make_app(command: str | None = None) -> typer.Typer:
     return app
 
 
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM as an exception, so that every block cleans up as after Ctrl-C."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise _TerminatedError
+
+
 def main() -> None:
     """Run the command line; exit with 2 and one line when something is wrong with the input."""
     # Our matrices are small: BLAS threads would only take the cores from the encoder.
@@ -95,6 +106,7 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     command = next((word for word in arguments if not word.startswith("-")), None)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         make_app(command)(args=arguments, prog_name="masktalk")
     except MasktalkError as error:
@@ -102,6 +114,9 @@ def main() -> None:
             raise
         sys.stderr.write(f"masktalk: {name_flags(str(error))}\n")
         sys.exit(2)
+    except _TerminatedError:
+        sys.stderr.write("masktalk: stopped\n")
+        sys.exit(143)
     except KeyboardInterrupt:
         sys.stderr.write("masktalk: stopped\n")
         sys.exit(130)

@@ -37,9 +37,9 @@ def render(
     """Make AVATAR say SPEECH and write it to OUT."""
     from masktalk.driver import make_driver
     from masktalk.engines import make_engine
-    from masktalk.media import audio_duration, check_output
+    from masktalk.media.output import reserved
     from masktalk.preparation import prepare
-    from masktalk.rendering import known_text_articulator
+    from masktalk.rendering import check_encoding, known_text_articulator, spoken_seconds
     from masktalk.rendering import render as render_video
 
     own, lent = _shared_out(engine, driver)
@@ -49,18 +49,17 @@ def render(
         raise OptionError("SPEECH", "is missing", "give a sound file, or a --driver with sound")
     options = replace(video.options(engine), engine_options=own)
     make_engine(options.engine, dict(options.engine_options))
-    check_output(output, options.overwrite)
-    audio_duration(speech)
     said = text.known(speech, options.engine)
     options = replace(options, text=said, language=text.language)
-    options = replace(options, articulator=known_text_articulator(speech, options))
-    with (
-        progress_bar() as progress,
-        prepare(avatar, options=look.options(), progress=progress) as prepared,
-    ):
-        lent_mouth = make_driver(borrowed, prepared, options.engine)
-        options = replace(options, articulator=lent_mouth or options.articulator)
-        made = render_video(prepared, speech, output, options, progress)
+    preparing = look.options()
+    with reserved(output, options.overwrite), progress_bar() as progress:
+        check_encoding(avatar, output, options)
+        preparing = replace(preparing, seconds=spoken_seconds(speech, options))
+        options = replace(options, articulator=known_text_articulator(speech, options))
+        with prepare(avatar, options=preparing, progress=progress) as prepared:
+            lent_mouth = make_driver(borrowed, prepared, options.engine)
+            options = replace(options, articulator=lent_mouth or options.articulator)
+            made = render_video(prepared, speech, output, options, progress)
     seconds = float(made.frames / made.rate)
     report(
         {

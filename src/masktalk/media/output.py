@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -192,6 +193,33 @@ class PartFile:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+@contextmanager
+def reserved(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+    """Keep other runs from writing the same file until the block ends.
+
+    Raises:
+        OutputError: See ``check_output``; or another run writes the file.
+    """
+    target = check_output(path, overwrite)
+    name = f".{target.name[:_PREFIX]}.reserved{_PART}{target.suffix}"
+    held = target.absolute().parent / name
+    try:
+        handle = os.open(held, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    try:
+        if not _lock(handle):
+            raise OutputError(
+                target, "is being written by another run", "wait for it or choose another name"
+            )
+        try:
+            yield target
+        finally:
+            held.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
 
 
 def _remove_stale(folder: Path, prefix: str, suffix: str) -> None:

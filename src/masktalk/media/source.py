@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -105,3 +106,31 @@ class Source(ABC):
     @abstractmethod
     def digest(self) -> str:
         """sha256 of the content, in hex: equal for equal bytes, whatever the name."""
+
+
+class FirstFrames(Source):
+    """The first frames of another source, read no further than that.
+
+    Args:
+        source: The source to read.
+        count: Most frames to yield.
+    """
+
+    def __init__(self, source: Source, count: int) -> None:
+        self._source = source
+        self.kind, self.path = source.kind, source.path
+        self.width, self.height = source.width, source.height
+        self.rate, self.has_alpha = source.rate, source.has_alpha
+        self.color, self.pixel_format = source.color, source.pixel_format
+        self.layout = source.layout
+        self.frame_count = min(count, source.frame_count)
+
+    def frames(self) -> Iterator[Frame]:
+        return islice(self._source.frames(), self.frame_count)
+
+    def decoded_frames(self) -> Iterator[av.VideoFrame]:
+        """See ``Source``."""
+        return islice(self._source.decoded_frames(), self.frame_count)
+
+    def digest(self) -> str:
+        return self._source.digest()

@@ -104,7 +104,12 @@ class Writer:
         self.path = Path(path)
         self.options = options
         self._soundtrack_source = soundtrack
-        self.encoder: Encoder = _encoder_for(self.path, options)
+        self.encoder: Encoder = choose_encoder(
+            self.path,
+            alpha=options.has_alpha,
+            preferred=options.encoder,
+            size=(options.width, options.height),
+        )
         self._frames = 0
         self._base: tuple[Stored, av.VideoFrame] | None = None
         self._encoding: deque[Future[None]] = deque()
@@ -257,16 +262,37 @@ class Writer:
             logger.debug("closing what was given up: %s", error)
 
 
-def _encoder_for(path: Path, options: WriterOptions) -> Encoder:
+def choose_encoder(
+    path: Path,
+    *,
+    alpha: bool,
+    preferred: str | None = None,
+    size: tuple[int, int] | None = None,
+) -> Encoder:
+    """Return the encoder of a file to write.
+
+    Args:
+        path: The file; its suffix names the container.
+        alpha: Whether transparency is kept.
+        preferred: FFmpeg's name of the only encoder to try; None for the best.
+        size: (width, height) in pixels; None if it is not known yet.
+
+    Raises:
+        OutputError: The container is unknown.
+        EncoderError: It keeps no transparency, or no encoder fits.
+    """
     suffix = path.suffix.lower()
     if suffix not in CONTAINERS:
         raise OutputError(
             path, f"{suffix or 'no suffix'} is no video format", f"use {', '.join(CONTAINERS)}"
         )
-    if options.has_alpha and suffix not in (".webm", ".mov"):
-        raise EncoderError(path, f"{suffix} keeps no transparency", "use .webm or .mov")
-    size = options.width, options.height
-    return pick_encoder(suffix, options.has_alpha, options.encoder, size)
+    if alpha and suffix not in (".webm", ".mov"):
+        raise EncoderError(
+            path, f"{suffix} keeps no transparency", "use .webm or .mov, or give a `background`"
+        )
+    if size is None:
+        return pick_encoder(suffix, alpha, preferred)
+    return pick_encoder(suffix, alpha, preferred, size)
 
 
 def _pixel_format(encoder: Encoder, alpha: bool) -> str:

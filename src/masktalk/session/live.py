@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from masktalk.avatar import IMAGE_FRAME_RATE
 from masktalk.engines.base import Articulator, Engine
 from masktalk.errors import OptionError
 from masktalk.masking import masked_engine
@@ -80,7 +79,7 @@ class Session:
             )
         self.avatar, self.engine = avatar, masked_engine(engine, avatar)
         self.options = options or SessionOptions()
-        self.rate = self.options.rate or (IMAGE_FRAME_RATE if avatar.is_image else avatar.rate)
+        self.rate = self.options.rate or avatar.speaking_rate
         self.stats = SessionStats()
         self.delay = self.options.delay or _LEAST_DELAY
         articulator = articulator if articulator is not None else _prompt_articulator()
