@@ -2,9 +2,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.signal import savgol_coeffs
 
 from masktalk.faces.canonical import canonical_face
-from masktalk.faces.smoothing import fill_gaps, smooth
+from masktalk.faces.smoothing import _weights, fill_gaps, smooth
 from masktalk.types import Face
 
 RATE = Fraction(25)
@@ -25,6 +26,11 @@ def smoothed(faces, cuts=()):
 
 def eye_line(faces):
     return np.array([each.mesh[[33, 263], 0].mean() for each in faces])
+
+
+@pytest.mark.parametrize("half", [2, 3, 4, 10])
+def test_the_filter_is_the_quadratic_one_of_savitzky_and_golay(half):
+    assert _weights(half) == pytest.approx(savgol_coeffs(2 * half + 1, 2), abs=1e-12)
 
 
 def test_noise_shrinks_and_nothing_lags():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import least_squares
 
 from masktalk.types import FloatArray
 
@@ -91,7 +90,7 @@ def fit_pose(model: FloatArray, points: FloatArray) -> HeadPose:
         prior = np.array([v[0], v[1]]) * (0.05 / _USUAL_TURN)
         return np.concatenate([error, prior])
 
-    best = least_squares(misfit, np.array([0, 0, start[0], 0, 0, 0.0]), method="lm").x
+    best = _minimise(misfit, np.array([0, 0, start[0], 0, 0, 0.0]))
     scale = float(start[1])
     return HeadPose(
         yaw=float(best[0]),
@@ -101,6 +100,43 @@ def fit_pose(model: FloatArray, points: FloatArray) -> HeadPose:
         x=float(start[2] + best[4] * scale),
         y=float(start[3] + best[5] * scale),
     )
+
+
+_MAX_STEPS = 200
+_LARGEST_DAMPING, _LEAST_GAIN = 1e9, 1e-7
+# Wide enough for residuals in single precision, whose derivative a finer one would drown.
+_DIFFERENCE = 1e-4
+
+
+def _minimise(
+    residuals: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], start: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """Return the parameters whose residuals have the least sum of squares near a start.
+
+    The Levenberg-Marquardt method (Marquardt, SIAM J. Appl. Math. 11, 1963) with central
+    differences; for a handful of parameters.
+    """
+    best, values, damping = start, residuals(start), 1e-3
+    for _ in range(_MAX_STEPS):
+        offsets = _DIFFERENCE * np.eye(len(best))
+        slopes = [residuals(best + step) - residuals(best - step) for step in offsets]
+        jacobian = np.stack(slopes, axis=1) / (2 * _DIFFERENCE)
+        normal, gradient, cost = jacobian.T @ jacobian, jacobian.T @ values, values @ values
+        damped = np.diag(np.maximum(np.diag(normal), 1e-12))
+        while True:
+            tried = best - np.linalg.solve(normal + damping * damped, gradient)
+            new = residuals(tried)
+            # A step so large that it overflows is no improvement.
+            if new @ new < cost:
+                break
+            damping *= 10
+            if damping > _LARGEST_DAMPING:
+                return best
+        gained = cost - new @ new
+        best, values, damping = tried, new, damping / 10
+        if gained <= _LEAST_GAIN * cost:
+            break
+    return best
 
 
 def _similarity(model: FloatArray, points: npt.NDArray[Any]) -> tuple[float, float, float, float]:

@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import savgol_coeffs
 
 from masktalk.landmarks import LEFT_EYE_OUTER, NOSE_ROOT, RIGHT_EYE_OUTER, STEADY_ANCHORS
 from masktalk.types import Face, FloatArray
@@ -160,7 +159,16 @@ def _placed(shape: _Doubles, head: _Doubles) -> FloatArray:
 
 @cache
 def _weights(half: int) -> _Doubles:
-    return np.asarray(savgol_coeffs(2 * half + 1, 2)) if half > 1 else np.eye(2 * half + 1)[half]
+    """Return (2 half + 1,) weights of the parabola that fits a window best, at its middle.
+
+    The quadratic smoothing filter of Savitzky and Golay, Analytical Chemistry 36 (1964), in
+    closed form (Madden, Analytical Chemistry 50, 1978).
+    """
+    if half < 2:
+        return np.eye(2 * half + 1)[half]
+    steps = np.arange(-half, half + 1.0)
+    weights = 3 * (3 * half**2 + 3 * half - 1) - 15 * steps**2
+    return np.asarray(weights / ((2 * half - 1) * (2 * half + 1) * (2 * half + 3)))
 
 
 def _steadied(behind: list[_Part], part: _Part, ahead: list[_Part], head: int, skin: int) -> Face:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -20,7 +21,6 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from scipy.io import wavfile
 
 from masktalk.demo.faces import draw_cartoon
 from masktalk.media import Writer, WriterOptions, read_audio
@@ -178,7 +178,11 @@ def _write_speech(path: Path, seconds: int) -> Path:
     with as_file(files("masktalk.demo") / "material" / "speech.flac") as speech:
         audio = read_audio(speech)
     samples = np.resize(audio.samples, seconds * audio.sample_rate)
-    wavfile.write(path, audio.sample_rate, (samples * 32767).astype(np.int16))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(audio.sample_rate)
+        file.writeframes((samples * 32767).astype("<i2").tobytes())
     return path
 
 
