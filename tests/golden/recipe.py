@@ -12,6 +12,14 @@ import pytest
 import torch
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
+#: Factors that keep sound audible and outputs off saturation.
+_GAINS = {
+    **{
+        (net, "face_decoder_blocks.0.0.conv_block.1.weight"): 10.0
+        for net in ("wav2lip", "wav2lip256", "wav2lip384")
+    },
+    ("wav2lip384", "output_block.1.weight"): 0.005,
+}
 _L2_GAINS = {"conv3_3_norm": 10.0, "conv4_3_norm": 8.0, "conv5_3_norm": 5.0}
 
 
@@ -57,6 +65,7 @@ def weight(net: str, key: str, shape: tuple[int, ...], integer: bool = False) ->
         u = (0.8 + 0.4 * u) * _L2_GAINS.get(key.removesuffix(".weight"), 1.0)
     else:
         u = (2 * u - 1) * np.sqrt(3 / np.prod(shape[1:]))
+    u *= _GAINS.get((net, key), 1.0)
     return torch.from_numpy(u.astype(np.float32))
 
 
@@ -88,6 +97,16 @@ def chirp() -> np.ndarray:
     t = np.arange(62400) / 48000
     x = 0.5 * np.sin(2 * np.pi * (200 * t + 1500 * t**2))
     return np.rint(32767 * np.stack([x, 0.5 * x], axis=-1)).astype(np.int16)
+
+
+def voice() -> np.ndarray:
+    """(32000,) float32, Wav2Lip's 16 kHz sound: harmonics, then silence, then harmonics."""
+    t = np.arange(32000) / 16000
+    harmonics = sum(np.sin(2 * np.pi * 120 * k * t + k) / k for k in range(1, 21))
+    noise = (2 * uniform("input/wav2lip_voice", (32000,)) - 1).astype(np.float32)
+    x = 0.12 * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * t)) * harmonics + 0.005 * noise
+    x[12800:17600] = 0
+    return (np.rint(32767 * np.clip(x, -1, 1)).astype(np.int16) / 32768).astype(np.float32)
 
 
 def relative(ours: np.ndarray, theirs: np.ndarray) -> float:
