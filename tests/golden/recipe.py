@@ -19,6 +19,9 @@ _GAINS = {
         for net in ("wav2lip", "wav2lip256", "wav2lip384")
     },
     ("wav2lip384", "output_block.1.weight"): 0.005,
+    ("sadtalker_kp_detector", "kp.weight"): 10.0,
+    ("sadtalker_generator", "dense_motion_network.mask.weight"): 8.0,
+    ("sadtalker_generator", "dense_motion_network.occlusion.weight"): 3.0,
 }
 _L2_GAINS = {"conv3_3_norm": 10.0, "conv4_3_norm": 8.0, "conv5_3_norm": 5.0}
 
@@ -61,6 +64,9 @@ def weight(net: str, key: str, shape: tuple[int, ...], integer: bool = False) ->
         u += 0.5
     elif key.endswith(("running_mean", "bias")):
         u = 0.2 * (u - 0.5)
+    elif key.endswith("weight_u"):
+        u = 2 * u - 1
+        u /= np.linalg.norm(u)
     elif len(shape) == 1:
         u = (0.8 + 0.4 * u) * _L2_GAINS.get(key.removesuffix(".weight"), 1.0)
     else:
