@@ -2,9 +2,11 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -51,8 +53,15 @@ def one_pixel(path, material):
     Image.new("RGB", (1, 1)).save(path)
 
 
-def forty_megapixels(path, material):
-    Image.new("L", (8000, 5000)).save(path)
+def four_hundred_megapixels(path, material):
+    """The beginning of a PNG that says it is 20000x20000."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(b"")
+    chunks = [
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        for chunk in (header, data)
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
 def nothing(path, material):
@@ -71,7 +80,7 @@ BAD_AVATARS = {
     "truncated.jpg": truncated_picture,
     "truncated.mp4": truncated_video,
     "one pixel.png": one_pixel,
-    "huge.png": forty_megapixels,
+    "huge.png": four_hundred_megapixels,
     "no frames": nothing,
     "missing.png": missing,
     'it\'s; "quoted" $(touch x).png': missing,

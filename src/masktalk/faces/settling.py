@@ -35,6 +35,8 @@ def settle(mesh: MeshLocator, drawn: DrawnLocator, frame: Frame, effort: Effort)
     found = [s for s in drawn.find(frame, effort) if s.confidence >= _CONFIDENT]
     for sighting in sorted(found, key=lambda s: -s.confidence):
         same = [other for other in seen if overlap(sighting.mesh, other.mesh) > _SAME]
+        if seen and not same and sighting.mouth_state == "occluded":
+            continue  # beside other faces, a covered one needs the mesh's word as well
         if all(other.confidence < _CONFIDENT for other in same):
             seen = [*(other for other in seen if other not in same), sighting]
     return seen

@@ -81,7 +81,7 @@ class DrawnAvatar:
     def __init__(self, pictures, meshes, mouth="open", folder=None):
         self.pictures = pictures
         self.faces = [
-            None if mesh is None else Face(mesh, "drawn", 1.0, "closed") for mesh in meshes
+            None if mesh is None else Face(mesh, "points", 1.0, "closed") for mesh in meshes
         ]
         self.mouth = mouth
         self.folder = folder
