@@ -345,7 +345,9 @@ def _mouth(options: PrepareOptions, found: list[Face | None], store: FrameStore)
     if states["occluded"] * 2 > sum(states.values()):
         return "cloth"
     index, face = next((index, face) for index, face in enumerate(found) if face is not None)
-    return "draw" if _is_drawn(store.frame(index).pixels, face) else "open"
+    # What only the drawn locator reads has no lips that could be moved: its paint is.
+    drawn = face.located_by == "drawn" or _is_drawn(store.frame(index).pixels, face)
+    return "draw" if drawn else "open"
 
 
 def _is_drawn(pixels: UInt8Array, face: Face) -> bool:

@@ -1,12 +1,19 @@
 """Drawn faces: found, told bare from covered, the mouth where it is drawn."""
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from masktalk.compose import paste
+from masktalk.engines.warp.bundle import load_or_make
+from masktalk.engines.warp.engine import Talker, WarpOptions
 from masktalk.faces import LocateOptions, locate
 from masktalk.faces.locators import make_locator
-from masktalk.types import Frame
+from masktalk.preparation import prepare
+from masktalk.types import CHANNELS, Frame
 
 
 def line_face(mouth=True, mask=False, size=400):
@@ -43,6 +50,27 @@ def test_a_line_face_is_found_and_bare(bare):
     assert bare.mouth_state != "occluded"
     assert bare.mouth == pytest.approx((200, 255), abs=18)
     assert bare.confidence > 0.5
+
+
+def test_a_drawing_moves_its_own_paint(tmp_path, bare):
+    """What the drawn locator reads is animated as a drawing, not with photographic lips."""
+    assert bare.located_by == "drawn"
+    Image.fromarray(line_face()).save(tmp_path / "face.png")
+    with prepare(tmp_path / "face.png", tmp_path / "face.avatar") as avatar:
+        assert avatar.mouth == "draw"
+        shut = np.zeros(len(CHANNELS), np.float32)
+        wide = shut.copy()
+        wide[CHANNELS.index("jawOpen")] = 0.9
+        engine = engine_for_frames(avatar)
+        assert engine.patch(0, shut) is None
+        opened = paste(avatar.frame(0), engine.patch(0, wide), Fraction(0)).pixels
+    changed = (opened != line_face()).any(axis=-1)
+    assert changed[225:300, 150:250].sum() > 200
+    assert not changed[:200].any()
+
+
+def engine_for_frames(avatar):
+    return Talker(avatar, load_or_make(avatar), WarpOptions())
 
 
 def test_a_masked_drawing_is_covered():
