@@ -75,6 +75,7 @@ class PlainAvatar:
     """A black picture, 64 x 48, or a video of as many greys as it has frames."""
 
     width, height, rate, has_alpha, mouth = 64, 48, Fraction(25), False, "open"
+    speaking_rate = Fraction(25)
     overlay = None
 
     def __init__(self, frame_count=1):

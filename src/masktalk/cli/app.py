@@ -106,7 +106,8 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     command = next((word for word in arguments if not word.startswith("-")), None)
-    signal.signal(signal.SIGTERM, _terminate)
+    if command != "serve":  # the server shuts down by itself
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         make_app(command)(args=arguments, prog_name="masktalk")
     except MasktalkError as error:
