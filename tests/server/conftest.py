@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_helpers import follow, upload
+from tests.server.server_helpers import follow, upload
 
 
 class RunningServer:

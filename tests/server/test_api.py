@@ -6,7 +6,7 @@ import time
 
 import av
 import pytest
-from server_helpers import follow, upload, upload_speech
+from tests.server.server_helpers import follow, upload, upload_speech
 
 
 def test_health_says_what_is_there(client):

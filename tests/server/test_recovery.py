@@ -5,7 +5,7 @@ import time
 
 import psutil
 import pytest
-from server_helpers import follow, upload, upload_speech
+from tests.server.server_helpers import follow, upload, upload_speech
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
-from server_helpers import upload_speech
+from tests.server.server_helpers import upload_speech
 
 from masktalk.errors import InputError
 from masktalk.server.jobs import Jobs
