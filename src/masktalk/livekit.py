@@ -102,7 +102,7 @@ class MasktalkVideo(VideoGenerator):  # type: ignore[misc, unused-ignore]
 
 
 def video_frame(frame: Frame) -> Any:
-    """An ``rtc.VideoFrame`` (RGBA) with the same pixels."""
+    """Return an ``rtc.VideoFrame`` (RGBA) with the same pixels."""
     pixels = frame.pixels
     rgba = pixels if frame.has_alpha else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
     return rtc.VideoFrame(
@@ -114,7 +114,7 @@ def video_frame(frame: Frame) -> Any:
 
 
 def audio_frame(audio: Audio) -> Any:
-    """An ``rtc.AudioFrame`` (mono, 16 bit) with the same sound."""
+    """Return an ``rtc.AudioFrame`` (mono, 16 bit) with the same samples."""
     samples = np.rint(audio.samples * 32767).astype(np.int16)
     return rtc.AudioFrame(
         data=samples.tobytes(),

@@ -48,7 +48,7 @@ def write_overlay(
 
 
 def masked_engine(engine: Engine, avatar: Avatar) -> Engine:
-    """The engine, laying the avatar's mask back over what it makes, if there is one."""
+    """Wrap the engine so that the avatar's mask, if it has one, is composited back."""
     if avatar.overlay is None:
         return engine
     home = next((face for face in avatar.faces if face is not None), None)

@@ -6,6 +6,7 @@ import time
 
 import av
 import pytest
+
 from tests.server.server_helpers import follow, upload, upload_speech
 
 

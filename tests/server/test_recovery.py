@@ -5,6 +5,7 @@ import time
 
 import psutil
 import pytest
+
 from tests.server.server_helpers import follow, upload, upload_speech
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
-from tests.server.server_helpers import upload_speech
 
 from masktalk.errors import InputError
 from masktalk.server.jobs import Jobs
@@ -21,6 +20,7 @@ from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
 from masktalk.server.problems import Refusal
 from masktalk.server.store import AvatarRecord, JobRecord, Store
+from tests.server.server_helpers import upload_speech
 
 
 def make_avatar(store):

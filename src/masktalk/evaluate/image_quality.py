@@ -67,11 +67,11 @@ def ssim(a: UInt8Array, b: UInt8Array) -> float:
     """
     x, y = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY).astype(np.float64) for p in (a, b))
 
-    def mean(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _mean(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.asarray(cv2.GaussianBlur(p, (11, 11), 1.5), np.float64)
 
-    mx, my = mean(x), mean(y)
-    vx, vy, cov = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
+    mx, my = _mean(x), _mean(y)
+    vx, vy, cov = _mean(x * x) - mx * mx, _mean(y * y) - my * my, _mean(x * y) - mx * my
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     likeness = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
     return float(likeness[5:-5, 5:-5].mean())

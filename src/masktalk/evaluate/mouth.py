@@ -1,4 +1,4 @@
-"""How well predicted mouths follow real ones.
+"""Scores of predicted mouths against recorded ones.
 
 The protocol: one lag for the whole method, the one between -200 and 400 ms that maximises the
 mean correlation of the aperture; then per clip Pearson's r of the aperture over all frames and
@@ -35,7 +35,7 @@ _VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg")
 
 @dataclass(frozen=True, eq=False)
 class RecordedMouth:
-    """What the mouth of one recording did.
+    """The tracked mouth of one recording.
 
     Attributes:
         name: Of the recording.
@@ -54,7 +54,7 @@ class RecordedMouth:
 
 @dataclass(frozen=True, eq=False)
 class PredictedMouth:
-    """What was made of its sound, at any rate.
+    """The mouth predicted from the audio, at any frame rate.
 
     Attributes:
         time: (M,) seconds.

@@ -40,7 +40,7 @@ _HOLD = 2  # frames that every mouth is held, so that what follows slowly has fo
 
 @dataclass(frozen=True)
 class SheetOptions:
-    """How a sheet is made.
+    """Options of ``mouth_sheet``.
 
     Attributes:
         engine: Name in the table of engines; one that takes articulation.

@@ -33,7 +33,7 @@ _AVATAR_S = Fraction(1)
 
 @dataclass(frozen=True)
 class Likeness:
-    """How near a talking face is to the real one.
+    """Distances of a talking face to the recorded one.
 
     Attributes:
         distance: Mean distance of the lip points freed of head pose, in inter-ocular distances.

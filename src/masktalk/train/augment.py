@@ -1,4 +1,4 @@
-"""What a room, a microphone, a line and other people do to speech, on log-mel rows.
+"""Augmentation of log-mel rows: rooms, microphones, lines and other speakers.
 
 All of it works on (B, T, BANDS) natural-log mel power before levelling: noises are added
 as powers, rooms smear the power over time, lines and microphones add a curve over
@@ -94,7 +94,7 @@ def _masked(rows: FloatArray, random: np.random.Generator) -> FloatArray:
 
 
 def levelled(rows: FloatArray) -> FloatArray:
-    """What ``masktalk.speech.level.Leveller`` makes of each of (B, T, BANDS)."""
+    """Normalise the loudness of each of (B, T, BANDS), as ``masktalk.speech.level`` does."""
     return np.stack(
         [np.maximum(row - level_peaks(row)[:, None], FLOOR).astype(np.float32) for row in rows]
     )

@@ -1,4 +1,4 @@
-"""What telephones, conferences and small files do to speech: coded and decoded again."""
+"""Augmentation by codecs of telephones, conferences and small files."""
 
 from __future__ import annotations
 

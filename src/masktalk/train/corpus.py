@@ -103,7 +103,7 @@ _SHARES = {"espeak": 0.45, "flite": 0.3, "festival": 0.25}
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """What to make.
+    """Options of ``make_corpus``.
 
     Attributes:
         folder: Where the shards go.

@@ -1,4 +1,4 @@
-"""How well a trained network hears a corpus."""
+"""Scores of a trained network on a corpus."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _LATE_START = 0.25
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to train.
+    """Options of ``fit``.
 
     Attributes:
         corpus: Folder of shards.

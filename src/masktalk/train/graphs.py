@@ -35,13 +35,13 @@ class _Graph:
         return name
 
     def constant(self, value: npt.NDArray[np.generic]) -> str:
-        """Add a constant of any shape."""
+        """Add a constant of any shape, (), (N,) or more."""
         name = f"constant{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(value, name))
         return name
 
     def weight(self, value: FloatArray) -> str:
-        """Add a half-precision constant; onnxruntime unfolds it once, when it loads."""
+        """Add a half-precision constant, (N, ...); onnxruntime unfolds it once, when it loads."""
         return self.add("Cast", self.constant(value.astype(np.float16)), to=TensorProto.FLOAT)
 
     def slice(self, value: str, first: int, last: int, axis: int) -> str:

@@ -1,4 +1,4 @@
-"""What the synthesisers are asked to say: the seed sentences, and words made from them."""
+"""Texts for the synthesisers: seed sentences, and words made from them."""
 
 from __future__ import annotations
 

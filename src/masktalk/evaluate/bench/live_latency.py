@@ -1,4 +1,4 @@
-"""How live a session is: onset, interruption, several at once, and over a long time."""
+"""Latency of live sessions: onset, interruption, several at once, over a long time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BLOCK = 0.02
 
 @dataclass(frozen=True)
 class LiveFigures:
-    """What was measured; times in seconds.
+    """Figures of a run; times in seconds.
 
     Attributes:
         onset_streamed: Per utterance pushed in real time in blocks of 20 ms: from the first
@@ -267,7 +267,7 @@ async def _crowd(bundle: Path, count: int, seconds: float) -> dict[str, Any]:
 
 @dataclass
 class _Attendance:
-    """What one listener noted.
+    """Notes of one listener.
 
     Attributes:
         lateness: Seconds, one a moment.

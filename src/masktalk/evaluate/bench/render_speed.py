@@ -1,4 +1,4 @@
-"""How fast rendering is against merely decoding and encoding, in one run on one machine."""
+"""Speed of rendering against decoding and encoding alone, in one run on one machine."""
 
 from __future__ import annotations
 

@@ -25,10 +25,12 @@ class _Row:
     seconds: float
 
     def x(self, time: Curve | float) -> Curve:
+        """Return the column, in units of the view box, of (N,) seconds."""
         share = (np.asarray(time, np.float64) - self.begin) / self.seconds
         return np.asarray(_LEFT + share * (_RIGHT - _LEFT), np.float64)
 
     def holds(self, time: Curve) -> Mask:
+        """Tell which of (N,) seconds lie in the row."""
         return (time >= self.begin - 0.05) & (time <= self.begin + self.seconds + 0.05)
 
 

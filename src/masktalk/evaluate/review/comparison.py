@@ -59,7 +59,7 @@ class Review:
 
 @dataclass(frozen=True)
 class ReviewOptions:
-    """What to compare with.
+    """Files to compare with.
 
     Attributes:
         against: Another video to set beside it: the real one, or another engine's.

@@ -154,7 +154,7 @@ class _Canvas:
 
 @dataclass(frozen=True)
 class _Plot:
-    """Where curves are drawn on the sheet."""
+    """The plotting area of the sheet."""
 
     left: int
     top: int
@@ -169,6 +169,7 @@ class _Plot:
         return self.left + time / self.seconds * self.width
 
     def points(self, time: Curve, share: Curve) -> list[tuple[float, float]]:
+        """Return the pixels of a curve, (N,) seconds and (N,) shares of the height."""
         height = _CHART_HEIGHT - 40
         pairs = zip(time, share, strict=True)
         return [(self.x(float(t)), self.floor - float(s) * height) for t, s in pairs]

@@ -37,7 +37,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Synchrony:
-    """How the tracked mouth follows the sound: r at the best lag, and that lag in seconds."""
+    """Correlation of the tracked mouth with the audio at the best lag, and that lag in seconds."""
 
     r: float
     lag: float

@@ -1,4 +1,4 @@
-"""What is to be seen and heard in one talking video."""
+"""Mouth, sharpness and audio of one talking video, frame by frame."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOUDNESS_HZ = 100
 
 @dataclass(frozen=True, eq=False)
 class AudioCurves:
-    """What is heard, and what a mouth that says it does.
+    """Curves of the audio, and of the mouth that it asks for.
 
     Attributes:
         time: (N,) seconds.

@@ -17,7 +17,7 @@ from masktalk.types import Progress, no_progress
 
 @dataclass(frozen=True, eq=False)
 class Published:
-    """What was written.
+    """The files of a written review.
 
     Attributes:
         review: All that is in it.

@@ -1,4 +1,4 @@
-"""What lies over the mouth of a drawn face."""
+"""Occluders over the mouth of a drawn face."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def draw_cover(pen: Pen, plan: Plan, outline: Points) -> None:
 
 
 def _below(outline: Points, top: float, grow: float) -> Points:
-    """The part of an outline that lies below a height."""
+    """Return the part of an outline, (N, 2), that lies below a height."""
     ring = outline * [grow, 1.04]
     ring = ring[ring[:, 1] > top]
     return ring if len(ring) > 2 else oval(0, top + 0.3, 0.8, 0.3)

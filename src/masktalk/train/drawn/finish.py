@@ -35,7 +35,7 @@ def background(rng: np.random.Generator, side: int) -> UInt8Array:
 
 
 def scatter(rng: np.random.Generator, pixels: UInt8Array, count: int) -> None:
-    """Draw shapes that are no faces: blobs, boxes, lines, letters."""
+    """Draw shapes that are no faces on (H, W, 3) pixels: blobs, boxes, lines, letters."""
     side = pixels.shape[0]
     pen = Pen(pixels, np.array([[side, 0, 0], [0, side, 0]], np.float32), 0.0, rng)
     for _ in range(count):
@@ -74,7 +74,7 @@ def scatter(rng: np.random.Generator, pixels: UInt8Array, count: int) -> None:
 
 
 def finish(rng: np.random.Generator, pixels: UInt8Array, style: str, side: int) -> UInt8Array:
-    """Shrink a drawing to ``side`` pixels and wear it down in the manner of its style."""
+    """Shrink an (H, W, 3) drawing to ``side`` pixels and wear it down as its style would."""
     if style == "pencil":
         pixels = _pencil(rng, pixels)
     elif style == "painterly":

@@ -23,6 +23,7 @@ class Block(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for (B, C, H, W) inputs."""
         out: torch.Tensor = x + self.layers(x)
         return out
 
@@ -53,6 +54,7 @@ class Trunk(nn.Module):
         self.joins = nn.ModuleList(Block(b) for _ in range(3))
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the outputs for (B, C, H, W) inputs."""
         quarter = self.first(x)
         eighth = self.second(quarter)
         sixteenth = self.third(eighth)
@@ -66,7 +68,7 @@ class Trunk(nn.Module):
 
 
 class PointNet(nn.Module):
-    """Where a head's points are in a crop, and what its mouth is.
+    """Network from a crop to a head's landmarks and its mouth state.
 
     Points come from the expectation over a heat map each (Nibali et al., Numerical
     Coordinate Regression with Convolutional Neural Networks, 2018).

@@ -17,7 +17,7 @@ STATES: tuple[State, ...] = ("closed", "open", "none", "covered")
 
 @dataclass(frozen=True, eq=False)
 class Mouth:
-    """Where a mouth was drawn.
+    """Position and size of a drawn mouth.
 
     Attributes:
         state: What it is.

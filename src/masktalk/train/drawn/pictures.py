@@ -33,7 +33,7 @@ _FINE = 2  # drawn so many times larger than used
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is drawn.
+    """Ground truth of a drawn picture.
 
     Attributes:
         points: (8, 2) as in ``POINTS``, pixels.

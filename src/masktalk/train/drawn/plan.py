@@ -17,7 +17,7 @@ _WEIGHTS = np.array([5, 2, 3, 3, 2, 2, 3, 2, 1.5, 2, 2, 3])
 
 @dataclass(eq=False)
 class Plan:
-    """What a head looks like; lengths in half head widths, y down, origin at the head's middle.
+    """Plan of a head: lengths in half head widths, y down, origin at the head's middle.
 
     Attributes:
         style: One of ``STYLES``.
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def human(self) -> bool:
-        """Whether hair, ears and clothes are a person's."""
+        """Tell if hair, ears and clothes are a person's."""
         return self.style not in ("emoji", "mascot", "robot", "animal")
 
 

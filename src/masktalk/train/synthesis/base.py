@@ -1,4 +1,4 @@
-"""What every synthesiser gives back."""
+"""The utterances of speech synthesisers, and their common protocol."""
 
 from __future__ import annotations
 
