@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from masktalk.types import FloatArray, UInt8Array
 
-_POSITIONS_PER_PX = 32
+_FRACTION_BITS = 5
+_POSITIONS_PER_PX = 1 << _FRACTION_BITS
 _BLOCK_PX = 64
 
 
@@ -96,14 +97,22 @@ def _positions(
     Sums run along blocks of 64 columns as OpenCV's do: many sizes land exactly between two
     positions, and the last bit decides them.
     """
-    columns = np.arange(side, dtype=np.float64)
-    start = np.floor(columns / _BLOCK_PX) * _BLOCK_PX
-    step, rows = columns - start, np.arange(side, dtype=np.float64)[:, None]
-    x, y, w = (m[0] * start + m[1] * rows + m[2] + m[0] * step for m in matrix)
-    scale = np.divide(_POSITIONS_PER_PX, w, out=np.zeros_like(w), where=w != 0)
-    x, y = (np.rint(axis * scale).astype(np.int64) for axis in (x, y))
-    whole = np.stack([x // _POSITIONS_PER_PX, y // _POSITIONS_PER_PX], axis=-1)
+    starts, steps = np.arange(0.0, side, _BLOCK_PX), np.arange(float(_BLOCK_PX))
+    rows = np.arange(float(side))[:, None]
+    # In place wherever possible: fresh arrays of this size cost more than the arithmetic.
+    sums = np.empty((3, side, len(starts), _BLOCK_PX))
+    for m, each in zip(matrix, sums, strict=True):
+        np.add((m[0] * starts + m[1] * rows + m[2])[..., None], m[0] * steps, out=each)
+    x, y, w = sums.reshape(3, side, -1)[..., :side]
+    scale = np.divide(_POSITIONS_PER_PX, w, out=w, where=w != 0)
     limits = np.iinfo(np.int16)
-    fraction = (y % _POSITIONS_PER_PX) * _POSITIONS_PER_PX + x % _POSITIONS_PER_PX
-    clipped = np.clip(whole, limits.min, limits.max).astype(np.int16)
-    return clipped, fraction.astype(np.uint16)
+    whole = np.empty((side, side, 2), np.int16)
+    fraction = np.zeros((side, side), np.uint16)
+    for axis, positions, unit in ((0, x, 1), (1, y, _POSITIONS_PER_PX)):
+        positions *= scale
+        np.rint(positions, out=positions)
+        bounds = limits.min * _POSITIONS_PER_PX, limits.max * _POSITIONS_PER_PX
+        fixed = np.clip(positions, *bounds, out=positions).astype(np.int32)
+        whole[..., axis] = fixed >> _FRACTION_BITS
+        fraction += ((fixed & (_POSITIONS_PER_PX - 1)) * unit).astype(np.uint16)
+    return whole, fraction
