@@ -9,10 +9,12 @@ import typer
 from pydantic import Field
 from typer.testing import CliRunner
 
-from masktalk.cli.flags import EngineFlags, engine_flags, parse_face, parse_fraction
+from masktalk.cli.flags import EngineFlags, engine_flags
 from masktalk.cli.records import takes_records
 from masktalk.engines import ENGINES, Engine, EngineOptions, engine_class
 from masktalk.errors import MissingExtraError, OptionError
+from masktalk.faces.options import parse_face
+from masktalk.options import parse_fraction
 
 
 @dataclass(frozen=True)

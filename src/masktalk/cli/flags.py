@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, make_dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from masktalk.errors import OptionError
+from masktalk.options import parse_fraction
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from masktalk.driver import DriverOptions
-    from masktalk.faces import FaceChoice
     from masktalk.preparation import PrepareOptions
     from masktalk.rendering import RenderOptions
 
@@ -35,39 +33,6 @@ def name_flags(message: str) -> str:
 
 def _flag_name(option: str) -> str:
     return re.sub("[_.]", "-", _FLAGS.get(option, option))
-
-
-def parse_fraction(text: str | None, option: str) -> Fraction | None:
-    """25, 29.97, 30000/1001: broadcast rates written short mean their exact value."""
-    if text is None:
-        return None
-    try:
-        value = Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise OptionError(
-            f"`{option}` {text}", "is not a number", "write 25 or 30000/1001"
-        ) from error
-    for nominal in (24, 30, 48, 60, 120):
-        exact = Fraction(nominal * 1000, 1001)
-        if "/" not in text and "." in text and abs(value - exact) < Fraction(1, 200):
-            return exact
-    return value
-
-
-def parse_face(text: str) -> FaceChoice:
-    """largest, left, right, a number counted from the left, or X,Y in pixels."""
-    if text in ("largest", "left", "right"):
-        return text  # type: ignore[return-value]
-    numbers = text.split(",")
-    try:
-        if len(numbers) == 1:
-            return int(text)
-        x, y = map(float, numbers)
-    except ValueError as error:
-        raise OptionError(
-            f"`face` {text}", "names no face", "use largest, left, right, a number or X,Y"
-        ) from error
-    return (x, y)
 
 
 @dataclass(frozen=True)
@@ -112,6 +77,7 @@ class AvatarFlags:
     ] = None
 
     def options(self) -> PrepareOptions:
+        from masktalk.faces.options import parse_face
         from masktalk.preparation import PrepareOptions
 
         return PrepareOptions(

@@ -45,3 +45,23 @@ class LocateOptions:
 
 
 _CHOICES = "choose largest, left, right, a number from 0, or X,Y in pixels"
+
+
+def parse_face(text: str) -> FaceChoice:
+    """Return the choice that a text writes: largest, left, right, a number or X,Y in pixels.
+
+    Raises:
+        OptionError: It names no face.
+    """
+    if text in ("largest", "left", "right"):
+        return text  # type: ignore[return-value]
+    numbers = text.split(",")
+    try:
+        if len(numbers) == 1:
+            return int(text)
+        x, y = map(float, numbers)
+    except ValueError as error:
+        raise OptionError(
+            f"`face` {text}", "names no face", "use largest, left, right, a number or X,Y"
+        ) from error
+    return (x, y)
