@@ -1,6 +1,6 @@
 """Public checkpoints: where they come from, where they lie, and how they are opened."""
 
-from masktalk.weights.checkpoint import file_sha256, load_tensors
+from masktalk.weights.checkpoint import file_sha256, fill_network, load_tensors
 from masktalk.weights.store import WeightStore
 from masktalk.weights.table import WeightFile, weight_file, weight_table
 
@@ -8,6 +8,7 @@ __all__ = [
     "WeightFile",
     "WeightStore",
     "file_sha256",
+    "fill_network",
     "load_tensors",
     "weight_file",
     "weight_table",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,27 @@ from masktalk.errors import MissingExtraError, WeightsError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     Tensors = dict[str, torch.Tensor]
 
 _BLOCK = 1 << 22
+_DAMAGED = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    AttributeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    OSError,
+)
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file in hex."""
+    """Return the SHA-256 of a file in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         for block in iter(lambda: stream.read(_BLOCK), b""):
@@ -28,9 +42,10 @@ def file_sha256(path: Path) -> str:
 
 
 def load_tensors(path: Path) -> Tensors:
-    """The tensors of a ``.safetensors`` file, or of a plain state dict saved by torch.
+    """Return the tensors of a safetensors file, a state dict saved by torch, or TorchScript.
 
-    A pickle that holds anything but tensors is refused, not run.
+    A pickle that holds anything but tensors is refused, and no code of a TorchScript archive
+    runs. A dict with a ``state_dict`` in it gives that one.
 
     Raises:
         WeightsError: Missing, damaged, or not a plain state dict.
@@ -40,6 +55,8 @@ def load_tensors(path: Path) -> Tensors:
         import torch
         from safetensors import SafetensorError
         from safetensors.torch import load_file
+
+        from masktalk.weights.torchscript import is_torchscript, torchscript_state
     except ImportError as error:
         raise MissingExtraError(
             str(error.name), "is not installed", "pip install 'masktalk[musetalk]'"
@@ -49,17 +66,63 @@ def load_tensors(path: Path) -> Tensors:
     try:
         if path.suffix == ".safetensors":
             tensors: Any = load_file(path)
+        elif is_torchscript(path):
+            tensors = torchscript_state(path)
         else:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Detected pickle protocol")
                 tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except (SafetensorError, *_DAMAGED) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(path, f"is not a checkpoint that opens safely ({reason})") from error
     tensors = tensors.get("state_dict", tensors) if isinstance(tensors, dict) else tensors
     if not _is_state_dict(tensors):
         raise WeightsError(path, "is not a plain state dict of tensors")
     return dict(tensors)
+
+
+def fill_network(
+    network: nn.Module,
+    path: Path,
+    tensors: Tensors,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+) -> nn.Module:
+    """Move a checkpoint's tensors into a network on the meta device, ready for inference.
+
+    They are moved one by one, and ``tensors`` is emptied, so that they never lie in memory
+    twice.
+
+    Args:
+        network: As built under ``torch.device("meta")``.
+        path: The file, for error messages.
+        tensors: From ``load_tensors``, with the network's own keys.
+        dtype: Precision; None for float32.
+        device: Target device.
+
+    Raises:
+        WeightsError: Keys or shapes do not fit the network.
+    """
+    import torch
+    from torch import nn
+
+    state = network.state_dict()
+    missing, unknown = sorted(set(state) - set(tensors)), sorted(set(tensors) - set(state))
+    if missing or unknown:
+        raise WeightsError(
+            path, f"does not fit: missing {missing[:2] or 'none'}, unknown {unknown[:2] or 'none'}"
+        )
+    for key, value in tensors.items():
+        if value.shape != state[key].shape:
+            raise WeightsError(path, f"{key} is {list(value.shape)}, not {list(state[key].shape)}")
+    # diffusers overrides `to` with one that warns of modules that are not there.
+    nn.Module.to(network, dtype or torch.float32)
+    network.to_empty(device=device)
+    state = network.state_dict()
+    with torch.no_grad():
+        for key in list(tensors):
+            state[key].copy_(tensors.pop(key))
+    return network.eval().requires_grad_(False)
 
 
 def _is_state_dict(value: object) -> bool:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from masktalk.errors import MissingExtraError, WeightsError
-from masktalk.weights import load_tensors
+from masktalk.weights import fill_network, load_tensors
 
 #: Latents per unit of the VAE's own scale.
 SCALING_FACTOR = 0.18215
@@ -114,7 +114,7 @@ def load_unet(
     beside = (path.with_name(name) for name in _CONFIG_NAMES)
     config = config or next((place for place in beside if place.is_file()), None)
     network = make_unet(_read_config(config) if config else None, device="meta")
-    return _fill(network, path, load_tensors(path), dtype, device)
+    return fill_network(network, path, load_tensors(path), dtype, device)
 
 
 def load_vae(path: Path, dtype: torch.dtype, device: torch.device | str) -> Any:
@@ -132,7 +132,7 @@ def load_vae(path: Path, dtype: torch.dtype, device: torch.device | str) -> Any:
     for key, value in tensors.items():
         if key in shapes and value.shape != shapes[key].shape:
             tensors[key] = value.reshape(shapes[key].shape)
-    return _fill(network, path, tensors, dtype, device)
+    return fill_network(network, path, tensors, dtype, device)
 
 
 def modern_key(key: str) -> str:
@@ -154,34 +154,6 @@ def positional_encoding(tokens: int, width: int) -> Tensor:
     encoding[:, 0::2] = torch.sin(place * step)
     encoding[:, 1::2] = torch.cos(place * step)
     return encoding
-
-
-def _fill(
-    network: nn.Module,
-    path: Path,
-    tensors: dict[str, Tensor],
-    dtype: torch.dtype,
-    device: torch.device | str,
-) -> nn.Module:
-    """Move tensors in one by one, so that they never lie in memory twice."""
-    expected = set(network.state_dict())
-    missing, unknown = sorted(expected - set(tensors)), sorted(set(tensors) - expected)
-    if missing or unknown:
-        raise WeightsError(
-            path, f"does not fit: missing {missing[:2] or 'none'}, unknown {unknown[:2] or 'none'}"
-        )
-    nn.Module.to(network, dtype)  # diffusers' own `to` warns of modules that are not here
-    network.to_empty(device=device)
-    state = network.state_dict()
-    with torch.no_grad():
-        for key in list(tensors):
-            value = tensors.pop(key)
-            if value.shape != state[key].shape:
-                raise WeightsError(
-                    path, f"{key} is {list(value.shape)}, not {list(state[key].shape)}"
-                )
-            state[key].copy_(value)
-    return network.eval().requires_grad_(False)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
