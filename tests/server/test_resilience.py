@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from masktalk.errors import InputError
 from masktalk.server.jobs import Jobs
 from masktalk.server.live.rtc import Peer
+from masktalk.server.live.viewers import Viewers
 from masktalk.server.messages import SessionDescription
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
@@ -64,6 +66,59 @@ def test_a_job_that_fails_unforeseen_leaves_the_queue_working(store, monkeypatch
     assert working
 
 
+def test_a_database_that_fails_leaves_the_queue_working(store, monkeypatch):
+    async def done(*_):
+        return None
+
+    monkeypatch.setattr("masktalk.server.jobs.run_task", done)
+    monkeypatch.setattr("masktalk.server.jobs._READ_AGAIN_S", 0.01)
+    find, failures = store.find, [sqlite3.OperationalError("disk I/O error")]
+
+    def find_later(kind, id):
+        if failures:
+            raise failures.pop()
+        return find(kind, id)
+
+    monkeypatch.setattr(store, "find", find_later)
+
+    async def run():
+        jobs = Jobs(store, Limits(), Metrics())
+        await jobs.start()
+        job = jobs.submit(JobRecord(kind="prepare", avatar=make_avatar(store).id))
+        while failures:
+            await asyncio.sleep(0.01)
+        async for now in jobs.watch(job.id):
+            status = now.status
+        working = jobs.is_working
+        await jobs.stop()
+        return status, working
+
+    assert asyncio.run(asyncio.wait_for(run(), 30)) == ("done", True)
+
+
+def test_a_job_whose_end_cannot_be_written_is_not_shown_as_running(store, monkeypatch):
+    async def fill_the_disk(*_):
+        def full(_):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(store, "put", full)
+
+    monkeypatch.setattr("masktalk.server.jobs.run_task", fill_the_disk)
+
+    async def run():
+        jobs = Jobs(store, Limits(), Metrics())
+        await jobs.start()
+        job = jobs.submit(JobRecord(kind="prepare", avatar=make_avatar(store).id))
+        async for now in jobs.watch(job.id):
+            status = now.status
+        shown = jobs.look(job.id).status
+        monkeypatch.undo()
+        await jobs.stop()
+        return status, shown
+
+    assert asyncio.run(asyncio.wait_for(run(), 30)) == ("failed", "failed")
+
+
 def test_dead_workers_are_reported(store):
     async def run():
         jobs = Jobs(store, Limits(), Metrics())
@@ -111,16 +166,9 @@ def test_a_damaged_record_is_skipped(store, caplog):
     assert "record skipped" in caplog.text
 
 
-class FullSession:
-    """A live session that takes no more viewers."""
-
-    id, is_full = "full", True
-
-
-class EmptySession:
-    """A live session that nobody watches."""
-
-    id, is_full = "empty", False
+def watched(viewers):
+    """A live session that is only looked at by so many."""
+    return SimpleNamespace(id="watched", viewers=Viewers(viewers))
 
 
 def answer(live, sdp):
@@ -141,28 +189,51 @@ def answer(live, sdp):
     ],
 )
 def test_offers_that_lead_nowhere_are_refused(sdp):
-    assert answer(EmptySession(), sdp).status == 422
+    assert answer(watched(1), sdp).status == 422
 
 
 def test_an_offer_of_unknown_codecs_is_refused():
     async def offer():
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        connection.addTransceiver("video", direction="recvonly")
-        await connection.setLocalDescription(await connection.createOffer())
-        sdp = connection.localDescription.sdp
+        sdp = (await offer_of(connection)).sdp
         await connection.close()
         return sdp.replace("VP8", "XX8").replace("H264", "XX4")
 
-    assert answer(EmptySession(), asyncio.run(offer())).status == 422
+    assert answer(watched(1), asyncio.run(offer())).status == 422
 
 
 def test_a_viewer_too_many_is_refused_before_the_answer():
-    assert answer(FullSession(), "v=0\r\n").status == 429
+    live = watched(1)
+    with live.viewers.attach():
+        assert answer(live, "v=0\r\n").status == 429
+
+
+async def offer_of(connection):
+    connection.addTransceiver("video", direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    return SessionDescription(sdp=connection.localDescription.sdp, type="offer")
+
+
+def test_viewers_that_are_still_connecting_count():
+    async def run():
+        live = watched(1)
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        offer, first, second = await offer_of(connection), Peer(live), Peer(live)
+        await first.answer(offer)
+        with pytest.raises(Refusal) as refused:
+            await second.answer(offer)
+        await first.close()
+        place = live.viewers.reserve()  # free again
+        place.release()
+        await connection.close()
+        return refused.value.status
+
+    assert asyncio.run(run()) == 429
 
 
 def test_no_third_party_is_asked_for_addresses():
     async def run():
-        peer = Peer(EmptySession())
+        peer = Peer(watched(1))
         servers = peer._connection._RTCPeerConnection__configuration.iceServers
         await peer.close()
         return servers

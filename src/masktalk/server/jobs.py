@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 BUNDLE, POINTS, VIDEO = "bundle", "points.json", "video.mp4"
 _FINAL = ("done", "failed", "cancelled")
+#: Seconds until a job is read again that the database could not give.
+_READ_AGAIN_S = 1.0
 
 
 class Jobs:
@@ -44,15 +46,22 @@ class Jobs:
     async def start(self) -> None:
         """Go on with what an earlier server left behind."""
         for job in self._store.all(JobRecord):
-            if job.status == "running" and job.attempts >= self._limits.attempts:
-                reason = f"the server stopped while it ran, {job.attempts} times"
-                self._end(job, "failed", Problem(type="Interrupted", message=reason))
-            elif job.status in ("queued", "running"):
-                job.status = "queued"
-                self._store.put(job)
-                self._queue.put_nowait(job.id)
+            if job.status in ("queued", "running"):
+                try:
+                    self._resume(job)
+                except (OSError, sqlite3.Error) as error:
+                    self._give_up(job, error)
         for _ in range(self._limits.running_jobs):
             self._workers.append(asyncio.create_task(self._work()))
+
+    def _resume(self, job: JobRecord) -> None:
+        if job.status == "running" and job.attempts >= self._limits.attempts:
+            reason = f"the server stopped while it ran, {job.attempts} times"
+            self._end(job, "failed", Problem(type="Interrupted", message=reason))
+            return
+        job.status = "queued"
+        self._store.put(job)
+        self._queue.put_nowait(job.id)
 
     async def stop(self) -> None:
         """Park what runs; it goes on at the next start."""
@@ -96,7 +105,7 @@ class Jobs:
 
     async def cancel(self, id: str) -> JobRecord:
         """End a job, waiting or running."""
-        job = self._store.get(JobRecord, id)
+        job = self.look(id)
         if job.status in _FINAL:
             return job
         self._end(job, "cancelled")
@@ -105,6 +114,11 @@ class Jobs:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         return job
+
+    def forget(self, id: str) -> None:
+        """Drop a job that has ended, and its files."""
+        self._now.pop(id, None)
+        self._store.drop(JobRecord, id)
 
     async def watch(self, id: str) -> AsyncIterator[JobRecord]:
         """A job as it is now, and again whenever it changes, until it ends."""
@@ -123,7 +137,7 @@ class Jobs:
 
     async def _work(self) -> None:
         while True:
-            job = self._store.find(JobRecord, await self._queue.get())
+            job = await self._take()
             if job is None or job.status != "queued":
                 continue
             task = asyncio.create_task(self._run(job))
@@ -138,6 +152,17 @@ class Jobs:
             if not task.cancelled() and (error := task.exception()) is not None:
                 self._give_up(job, error)
 
+    async def _take(self) -> JobRecord | None:
+        """Wait for the next job in the queue; one that cannot be read now is read later."""
+        id = await self._queue.get()
+        try:
+            return self._store.find(JobRecord, id)
+        except sqlite3.Error as error:
+            logger.error("job cannot be read", extra={"job": id}, exc_info=error)
+            await asyncio.sleep(_READ_AGAIN_S)
+            self._queue.put_nowait(id)
+            return None
+
     def _give_up(self, job: JobRecord, error: BaseException) -> None:
         """End a job that failed in an unforeseen way; the loop goes on to the next."""
         logger.error("job failed", extra={"job": job.id}, exc_info=error)
@@ -145,8 +170,9 @@ class Jobs:
         try:
             self._end(job, "failed", problem)
         except (OSError, sqlite3.Error):
-            # Not even that can be written: it is queued again at the next start.
-            self._tell(job.model_copy(update={"status": "failed", "problem": problem}))
+            # Not even that can be written: it has failed here, and is run again at the next start.
+            self._now[job.id] = job.model_copy(update={"status": "failed", "problem": problem})
+            self._tell(self._now[job.id])
 
     async def _run(self, job: JobRecord) -> None:
         job.status, job.attempts, job.stage = "running", job.attempts + 1, "starting"

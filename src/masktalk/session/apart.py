@@ -14,16 +14,18 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from masktalk.avatar.manifest import Manifest
 from masktalk.errors import MasktalkError, OptionError
 from masktalk.media.resampling import mono_samples
+from masktalk.session.frame_ring import FrameRing
 from masktalk.session.options import Moment, SessionOptions, SessionStats
-from masktalk.types import FloatArray
+from masktalk.types import FloatArray, Frame
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,10 @@ class _Ready:
 
 @dataclass(frozen=True, eq=False)
 class _Report:
+    """A tick as it is sent; its pixels lie in ``slot`` of the frame ring, None for no frame."""
+
     moment: Moment
+    slot: int | None
     stats: SessionStats
     queued: float
     speaking: bool
@@ -92,6 +97,7 @@ class SessionApart:
         self._talking = False
         self._process: Any = None
         self._wire: Connection | None = None
+        self._ring: FrameRing | None = None
         self._sending = threading.Lock()
         self._reports: asyncio.Queue[_Report | MasktalkError | None] = asyncio.Queue()
 
@@ -110,8 +116,13 @@ class SessionApart:
         """
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOAD)
+        manifest = Manifest.read(self._cast.folder)
+        channels = 4 if manifest.has_alpha else 3
+        self._ring = FrameRing(context, manifest.width, manifest.height, channels)
         self._wire, theirs = context.Pipe()
-        self._process = context.Process(target=_perform, args=(theirs, self._cast), daemon=True)
+        self._process = context.Process(
+            target=_perform, args=(theirs, self._ring, self._cast), daemon=True
+        )
         await asyncio.to_thread(self._process.start)
         theirs.close()
         try:
@@ -211,7 +222,7 @@ class SessionApart:
         assert self._wire is not None
         try:
             while True:
-                loop.call_soon_threadsafe(self._reports.put_nowait, self._wire.recv())
+                loop.call_soon_threadsafe(self._reports.put_nowait, self._receive(self._wire))
         except (EOFError, OSError):
             code = self._process.exitcode
         except RuntimeError:
@@ -220,22 +231,31 @@ class SessionApart:
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._reports.put_nowait, None if code == 0 else lost)
 
+    def _receive(self, wire: Connection) -> _Report | MasktalkError:
+        """Wait for the next report; its frame is taken out of shared memory."""
+        report: _Report | MasktalkError = wire.recv()
+        if isinstance(report, MasktalkError) or report.slot is None:
+            return report
+        assert self._ring is not None
+        frame = Frame(self._ring.read(report.slot), report.moment.time)
+        return replace(report, moment=replace(report.moment, frame=frame))
 
-def _perform(wire: Connection, cast: Cast) -> None:
+
+def _perform(wire: Connection, ring: FrameRing, cast: Cast) -> None:
     """What runs in the process."""
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     try:
-        asyncio.run(_play(wire, cast))
+        asyncio.run(_play(wire, ring, cast))
     except MasktalkError as error:
         wire.send(error)
     except (BrokenPipeError, EOFError):
         logger.debug("whoever watched is gone")
 
 
-async def _play(wire: Connection, cast: Cast) -> None:
+async def _play(wire: Connection, ring: FrameRing, cast: Cast) -> None:
     from masktalk.avatar import Avatar
     from masktalk.engines import make_engine
     from masktalk.session.live import Session
@@ -252,7 +272,16 @@ async def _play(wire: Connection, cast: Cast) -> None:
             wire.send(_Ready(session.rate, session.delay, avatar.width, avatar.height))
             await begun.wait()
             async for moment in session:
-                wire.send(_Report(moment, session.stats, session.queued, session.speaking))
+                slot = None if moment.frame is None else ring.write(moment.frame.pixels)
+                wire.send(
+                    _Report(
+                        replace(moment, frame=None),
+                        slot,
+                        session.stats,
+                        session.queued,
+                        session.speaking,
+                    )
+                )
 
 
 def _obey(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from masktalk.avatar import Manifest
 from masktalk.errors import MasktalkError
+from masktalk.server.live.viewers import Viewers
 from masktalk.server.messages import LiveInfo
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
@@ -24,33 +24,10 @@ from masktalk.session import Cast, Moment, SessionApart, SessionOptions
 logger = logging.getLogger(__name__)
 
 AUDIO_RATE = 48_000
-#: Moments a slow viewer may lag behind before it loses some.
-_LAG = 12
 #: Seconds of an uploaded speech that are queued ahead.
 _AHEAD = 2.0
 #: Speeches that may wait to be played in one session.
 _MAX_PLAYS = 32
-
-
-class Viewer:
-    """One connection's view of a session: moments, newest kept when it is slow."""
-
-    def __init__(self) -> None:
-        self._moments: asyncio.Queue[Moment | None] = asyncio.Queue()
-
-    def show(self, moment: Moment) -> None:
-        """Pass a moment on; the oldest goes when too many wait."""
-        if self._moments.qsize() >= _LAG:
-            self._moments.get_nowait()
-        self._moments.put_nowait(moment)
-
-    def end(self) -> None:
-        """Say that nothing more comes."""
-        self._moments.put_nowait(None)
-
-    async def __aiter__(self) -> AsyncIterator[Moment]:
-        while (moment := await self._moments.get()) is not None:
-            yield moment
 
 
 class LiveSession:
@@ -76,8 +53,7 @@ class LiveSession:
         )
         self.session = SessionApart(Cast(folder, options=options))
         self.problem: Problem | None = None
-        self._viewers: set[Viewer] = set()
-        self._last_seen = time.monotonic()
+        self.viewers = Viewers(limits.viewers)
         self._plays: asyncio.Queue[tuple[Path, int]] = asyncio.Queue(_MAX_PLAYS)
         self._feeder: asyncio.Task[None] | None = None
         #: How often speech was interrupted; speech asked for earlier is not played.
@@ -96,8 +72,7 @@ class LiveSession:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
         await self.session.close()
-        for viewer in self._viewers:
-            viewer.end()
+        self.viewers.end()
 
     @property
     def done(self) -> bool:
@@ -107,26 +82,7 @@ class LiveSession:
     @property
     def abandoned(self) -> bool:
         """Whether nobody has been connected for too long."""
-        if self._viewers:
-            return False
-        return time.monotonic() - self._last_seen > self._limits.session_idle_seconds
-
-    @contextmanager
-    def viewer(self) -> Iterator[Viewer]:
-        """Look at it.
-
-        Raises:
-            Refusal: 429, too many do.
-        """
-        if self.is_full:
-            raise Refusal(429, "viewers", "too many connections to this session")
-        viewer = Viewer()
-        self._viewers.add(viewer)
-        try:
-            yield viewer
-        finally:
-            self._viewers.discard(viewer)
-            self._last_seen = time.monotonic()
+        return self.viewers.away_seconds > self._limits.session_idle_seconds
 
     def play(self, samples: Path, rate: int) -> None:
         """Play a decoded speech after those that wait, without holding it all in the session.
@@ -146,11 +102,6 @@ class LiveSession:
         self._drop_plays()
         self.session.interrupt()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no further viewer may connect."""
-        return len(self._viewers) >= self._limits.viewers
-
     def info(self) -> LiveInfo:
         """How it is doing."""
         session, stats = self.session, self.session.stats
@@ -166,7 +117,7 @@ class LiveSession:
             frames=stats.frames,
             dropped=stats.dropped,
             late_audio=stats.late_audio,
-            viewers=len(self._viewers),
+            viewers=len(self.viewers),
         )
 
     def _drop_plays(self) -> None:
@@ -193,16 +144,14 @@ class LiveSession:
         late = 0
         try:
             async for moment in self.session:
-                for viewer in self._viewers:
-                    viewer.show(moment)
+                self.viewers.show(moment)
                 self._measure(moment, self.session.stats.late_audio - late)
                 late = self.session.stats.late_audio
         except MasktalkError as error:
             self.problem = problem_of(error)
             logger.warning("session failed", extra={"session": self.id, "problem": str(error)})
         finally:
-            for viewer in self._viewers:
-                viewer.end()
+            self.viewers.end()
 
     def _measure(self, moment: Moment, late: int) -> None:
         metrics = self._metrics

@@ -23,7 +23,8 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamT
 from av.audio.resampler import AudioResampler
 
 from masktalk.errors import MasktalkError
-from masktalk.server.live.hub import AUDIO_RATE, LiveSession, Viewer
+from masktalk.server.live.hub import AUDIO_RATE, LiveSession
+from masktalk.server.live.viewers import Reservation, Viewer
 from masktalk.server.messages import SessionDescription
 from masktalk.server.problems import Refusal
 from masktalk.types import Frame
@@ -124,6 +125,7 @@ class Peer:
         self._video, self._sound = FrameTrack(), SoundTrack()
         self._tasks: deque[asyncio.Task[None]] = deque()
         self._closed = False
+        self._place: Reservation | None = None
         self._when_closed: list[Callable[[], None]] = []
 
     async def answer(self, offer: SessionDescription) -> SessionDescription:
@@ -133,9 +135,11 @@ class Peer:
             Refusal: 422, it is no usable offer; 429, too many viewers are connected.
         """
         connection = self._connection
-        if self._live.is_full:
+        try:
+            self._place = self._live.viewers.reserve()
+        except Refusal:
             await self.close()
-            raise Refusal(429, "viewers", "too many connections to this session")
+            raise
         if offer.sdp.count("a=candidate") > _MAX_CANDIDATES:
             await self.close()
             raise Refusal(422, "offer", f"has more than {_MAX_CANDIDATES} candidates")
@@ -165,6 +169,8 @@ class Peer:
         if self._closed:
             return
         self._closed = True
+        if self._place is not None:
+            self._place.release()
         for told in self._when_closed:
             told()
         for task in self._tasks:
@@ -188,7 +194,7 @@ class Peer:
         await self.close()
 
     async def _send(self) -> None:
-        with self._live.viewer() as viewer:
+        with self._live.viewers.attach(self._place) as viewer:
             await self._pass_on(viewer)
 
     async def _pass_on(self, viewer: Viewer) -> None:

@@ -56,7 +56,7 @@ class Wire:
 
     async def run(self) -> bool:
         """Serve it until it closes; True when the session shall end, too."""
-        with self._live.viewer() as viewer:
+        with self._live.viewers.attach() as viewer:
             states = asyncio.create_task(self._tell_state())
             drain = asyncio.create_task(_drain(viewer, self._socket))
             try:
@@ -125,7 +125,10 @@ class Wire:
     async def _show(self, fps: float) -> None:
         """Frames and sound over this socket; a slow one loses frames, never sound."""
         due = 0.0
-        with self._live.viewer() as viewer, contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        with (
+            self._live.viewers.attach() as viewer,
+            contextlib.suppress(WebSocketDisconnect, RuntimeError),
+        ):
             async for moment in viewer:
                 await self._send(SOUND, moment, _pcm16(moment))
                 if moment.frame is not None and float(moment.time) >= due:

@@ -106,7 +106,7 @@ async def delete(id: IdPath, served: Served) -> Response:
     for job in served.store.all(JobRecord):
         if job.avatar == id:
             await served.jobs.cancel(job.id)
-            served.store.drop(JobRecord, job.id)
+            served.jobs.forget(job.id)
     served.store.drop(AvatarRecord, id)
     return Response(status_code=204)
 

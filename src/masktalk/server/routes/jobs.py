@@ -37,12 +37,12 @@ async def follow_job(id: IdPath, served: Served) -> StreamingResponse:
 async def cancel_job(id: IdPath, served: Served) -> JobInfo:
     """End it, waiting or running."""
     await served.jobs.cancel(id)
-    return job_info(served.store.get(JobRecord, id))
+    return job_info(served.jobs.look(id))
 
 
 @router.delete("/{id}", status_code=204)
 async def delete_job(id: IdPath, served: Served) -> Response:
     """End it and forget it, its video included."""
     await served.jobs.cancel(id)
-    served.store.drop(JobRecord, id)
+    served.jobs.forget(id)
     return Response(status_code=204)

@@ -1,0 +1,107 @@
+"""The connections to one live session: how many there may be, and what each is passed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from masktalk.server.problems import Refusal
+from masktalk.session import Moment
+
+#: Moments a slow viewer may lag behind before it loses some.
+_MAX_LAG = 12
+
+
+class Viewer:
+    """One connection's view of a session: moments, newest kept when it is slow."""
+
+    def __init__(self) -> None:
+        self._moments: asyncio.Queue[Moment | None] = asyncio.Queue()
+
+    def show(self, moment: Moment) -> None:
+        """Pass a moment on; the oldest goes when too many wait."""
+        if self._moments.qsize() >= _MAX_LAG:
+            self._moments.get_nowait()
+        self._moments.put_nowait(moment)
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        self._moments.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[Moment]:
+        while (moment := await self._moments.get()) is not None:
+            yield moment
+
+
+class Reservation:
+    """The place of a viewer that is still connecting; it counts until it is released."""
+
+    def __init__(self, held: set[Reservation]) -> None:
+        self._held = held
+        held.add(self)
+
+    def release(self) -> None:
+        """Give the place back; harmless when done twice."""
+        self._held.discard(self)
+
+
+class Viewers:
+    """The viewers of a session, connected and connecting.
+
+    Args:
+        limit: How many there may be.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._connected: set[Viewer] = set()
+        self._reserved: set[Reservation] = set()
+        self._last_seen = time.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._connected)
+
+    @property
+    def away_seconds(self) -> float:
+        """Seconds since the last viewer left; 0 while one is connected or connecting."""
+        if self._connected or self._reserved:
+            self._last_seen = time.monotonic()
+        return time.monotonic() - self._last_seen
+
+    def reserve(self) -> Reservation:
+        """Keep a place for a viewer that is connecting.
+
+        Raises:
+            Refusal: 429, too many are connected or connecting.
+        """
+        if len(self._connected) + len(self._reserved) >= self._limit:
+            raise Refusal(429, "viewers", "too many connections to this session")
+        return Reservation(self._reserved)
+
+    @contextmanager
+    def attach(self, reservation: Reservation | None = None) -> Iterator[Viewer]:
+        """Connect a viewer, in its reserved place if it has one.
+
+        Raises:
+            Refusal: 429, too many are connected or connecting.
+        """
+        (reservation or self.reserve()).release()
+        viewer = Viewer()
+        self._connected.add(viewer)
+        try:
+            yield viewer
+        finally:
+            self._connected.discard(viewer)
+            self._last_seen = time.monotonic()
+
+    def show(self, moment: Moment) -> None:
+        """Pass a moment to every viewer."""
+        for viewer in self._connected:
+            viewer.show(moment)
+
+    def end(self) -> None:
+        """Tell every viewer that nothing more comes."""
+        for viewer in self._connected:
+            viewer.end()
