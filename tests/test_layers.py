@@ -23,6 +23,7 @@ LAYERS = {
     "speech": 2,
     "compose": 2,
     "avatar": 2,
+    "behaviour": 2,
     "head_renderer": 2,
     "engines": 3,
     "masking": 4,
