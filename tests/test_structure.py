@@ -14,15 +14,15 @@ import masktalk
 PACKAGE = Path(masktalk.__file__).parent
 QUESTION = re.compile(r"(What|How|Where|Whether|Which|Who)\b")
 #: A shape as the docstrings write it: (N,), (H, W, 3), (478, 3), [(x, y)].
-SHAPE = re.compile(r"\(\s*[\w .*+/|]+,[\w ,.*+/|]*\)")
+SHAPE = re.compile(r"\(\s*[\w .*+/|()]+,[\w ,.*+/|()]*\)")
 ARRAY = re.compile(r"\b(\w*Array|NDArray|ndarray|Curve|Mask)\b")
 
 UNREWORDED = {
     "avatar": 3,
     "cli": 10,
-    "compose": 6,
+    "compose": 2,
     "driver": 3,
-    "engines": 51,
+    "engines": 49,
     "faces": 27,
     "livekit": 1,
     "media": 27,
@@ -32,7 +32,7 @@ UNREWORDED = {
     "weights": 4,
 }
 UNSHAPED = {
-    "compose": 2,
+    "compose": 1,
     "engines": 20,
     "faces": 14,
     "media": 5,

@@ -37,10 +37,10 @@ from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
 from masktalk.faces.painted import is_drawing, look_at_mouth
 from masktalk.landmarks import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
-from masktalk.masking import write_overlay
 from masktalk.media import FrameStore, Source, open_source
 from masktalk.media.source import FirstFrames
 from masktalk.options import described
+from masktalk.overlay import write_overlay
 from masktalk.types import Face, Progress, UInt8Array, no_progress
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from masktalk.compose import paste
 from masktalk.compose.background import read_background
 from masktalk.engines import Articulator, Engine, Speech, engine_class, frame_count, make_engine
 from masktalk.errors import OptionError
-from masktalk.masking import masked_engine
 from masktalk.media import (
     Writer,
     WriterOptions,
@@ -27,6 +26,7 @@ from masktalk.media import (
 )
 from masktalk.media.writer import choose_encoder
 from masktalk.options import described
+from masktalk.overlay import engine_for
 from masktalk.types import Audio, Frame, Patch, Progress, no_progress
 
 logger = logging.getLogger(__name__)
@@ -118,9 +118,7 @@ def frames(
     options = options or RenderOptions()
     if options.background is not None and not avatar.has_alpha:
         raise OptionError("`background`", "does not apply: the avatar is not transparent")
-    engine = make_engine(options.engine, dict(options.engine_options))
-    engine = masked_engine(engine, avatar)
-    engine.prepare(avatar)
+    engine = engine_for(avatar, options.engine, options.engine_options)
     rate = options.rate_for(avatar)
     blocks = _limited(_blocks(speech), options.preview)
     recorded = isinstance(speech, (str, os.PathLike, Audio))

@@ -113,7 +113,7 @@ class EngineOptions(BaseModel):
 class Engine(ABC):
     """Moves a mouth. Yields patches; never pastes, writes or prints."""
 
-    capabilities: ClassVar[Capabilities]
+    capabilities: Capabilities
     Options: ClassVar[type[EngineOptions]] = EngineOptions
 
     def __init__(self, options: EngineOptions | None = None) -> None:

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from masktalk.engines import Speech, make_engine
+from masktalk.engines import Speech
 from masktalk.errors import InputError
+from masktalk.overlay import engine_for
 from masktalk.rendering import compose_one
 from masktalk.types import CHANNELS, Articulation, Audio, FloatArray, Frame, UInt8Array
 
@@ -76,8 +77,7 @@ def mouth_sheet(avatar: Avatar, options: SheetOptions | None = None) -> UInt8Arr
 
 
 def _frames(avatar: Avatar, index: int, options: SheetOptions) -> list[Frame]:
-    engine = make_engine(options.engine, dict(options.engine_options or {}))
-    engine.prepare(avatar)
+    engine = engine_for(avatar, options.engine, options.engine_options)
     begin, made = Fraction(index) / avatar.rate, []
     for mouth in MOUTHS.values():
         speech = Speech(
@@ -118,7 +118,7 @@ class _Held:
 
     def flush(self) -> Articulation:
         """Return nothing more."""
-        return Articulation(np.zeros((0, len(CHANNELS)), np.float32), 100)
+        return Articulation.empty()
 
 
 def _tile(

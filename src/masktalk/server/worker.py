@@ -119,13 +119,13 @@ def _hear(task: Hear) -> Finished:
 
 
 def _prepare(task: Prepare) -> Finished:
-    from masktalk.engines import make_engine
+    from masktalk.overlay import engine_for
     from masktalk.preparation import PrepareOptions, prepare
 
     options = PrepareOptions(points=task.points, mouth=task.mouth)
     with prepare(task.source, task.folder, options, _Steps()) as avatar:
         _say(Step(stage="warming up", done=0, total=1))
-        make_engine("warp").prepare(avatar)
+        engine_for(avatar, "warp")
     return Finished()
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from masktalk.engines.base import Articulator, Engine
 from masktalk.errors import OptionError
-from masktalk.masking import masked_engine
 from masktalk.media.resampling import StreamResampler
+from masktalk.overlay import with_overlay
 from masktalk.session.idle import IdleMotion
 from masktalk.session.options import BLOCK, Moment, SessionOptions, SessionStats
 from masktalk.session.stage import Stage
@@ -77,7 +77,7 @@ class Session:
             raise OptionError(
                 f"engine {engine.capabilities.name!r}", "does not stream", "choose one that does"
             )
-        self.avatar, self.engine = avatar, masked_engine(engine, avatar)
+        self.avatar, self.engine = avatar, with_overlay(engine, avatar)
         self.options = options or SessionOptions()
         self.rate = self.options.rate or avatar.speaking_rate
         self.stats = SessionStats()

@@ -80,10 +80,10 @@ class LiveMouth:
             self._fall_asleep()
             closing = self._rest_until(heard)
         if not speaking:
-            return _joined(closing, self._rest_until(self._heard))
+            return Articulation.concat([closing, self._rest_until(self._heard)])
         if not self._awake:
             self._wake()
-        return _joined(closing, self._listen(audio))
+        return Articulation.concat([closing, self._listen(audio)])
 
     def flush(self) -> Articulation:
         """What is missing up to the last sound heard, at rest."""
@@ -134,11 +134,3 @@ class LiveMouth:
         if len(values):
             self._pose = values[-1]
         return Articulation(values.astype(np.float32), STEPS, time - self._begin, voice)
-
-
-def _joined(first: Articulation, then: Articulation) -> Articulation:
-    """Two stretches that follow one another as one."""
-    if not len(first):
-        return then
-    values = np.concatenate([first.values, then.values])
-    return Articulation(values, STEPS, first.time, np.concatenate([first.voice, then.voice]))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from masktalk.engines import Speech, frame_count, make_engine
+from masktalk.engines.articulation import ArticulationBuffer, mouth_frames
 from masktalk.engines.warp.bundle import load_or_make
-from masktalk.engines.warp.timeline import moments
 from masktalk.errors import InputError, OptionError
 from masktalk.types import CHANNELS, Articulation, Audio
 from tests.engines.warp.drawn import DrawnAvatar, mesh_of, picture_of, still
@@ -48,7 +48,7 @@ def silence(seconds, size=400, rate=8000):
 @pytest.mark.parametrize("size", [97, 4000])
 def test_a_moment_a_frame_at_its_own_time(rate, size):
     seconds = Fraction(5, 4)
-    found = list(moments(Speech(silence(seconds, size), rate), Ramp()))
+    found = list(mouth_frames(Speech(silence(seconds, size), rate), Ramp()))
     assert len(found) == frame_count(seconds, rate)
     for step, moment in enumerate(found):
         assert moment.time == step / rate
@@ -64,24 +64,22 @@ def test_moments_come_while_the_speech_does():
             heard.append(block.end)
             yield block
 
-    for moment in moments(Speech(live(), Fraction(25)), Ramp()):
+    for moment in mouth_frames(Speech(live(), Fraction(25)), Ramp()):
         assert heard[-1] - moment.time <= Fraction(1, 4)
 
 
 def test_no_sound_makes_no_frames():
-    assert list(moments(Speech([], Fraction(25)), Ramp())) == []
+    assert list(mouth_frames(Speech([], Fraction(25)), Ramp())) == []
 
 
 def test_what_lies_behind_is_forgotten():
-    from masktalk.engines.warp.timeline import _Known
-
-    known, articulator = _Known(), Ramp()
+    buffer, articulator = ArticulationBuffer(), Ramp()
     for step, block in enumerate(silence(30, 320)):
-        known.add(articulator.push(block))
+        buffer.append(articulator.push(block))
         if step >= 5:
-            assert known.reaches((step - 5) / Fraction(25))
-            known.at(step - 5, Fraction(25))
-    assert len(known._kept) < 4 * STEPS
+            assert buffer.covers((step - 5) / Fraction(25))
+            buffer.forget_before((step - 5) / Fraction(25))
+    assert len(buffer._kept) < 4 * STEPS
 
 
 def test_prepared_data_is_kept_and_reread(tmp_path):

@@ -50,7 +50,7 @@ class MuseTalkEngine(Engine):
         WeightsError: A file that it cannot do without is not on this machine.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities = Capabilities(
         name="musetalk",
         streams=True,
         lookahead=Fraction(2, 5),

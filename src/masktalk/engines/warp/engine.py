@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from masktalk.engines.articulation import mouth_frames
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.warp.bundle import Prepared, load_or_make
 from masktalk.engines.warp.cloth import Cloth, Drape
@@ -19,7 +20,6 @@ from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.seal import Seal, is_parted, seal_lips
 from masktalk.engines.warp.shape import read_channels
-from masktalk.engines.warp.timeline import moments
 from masktalk.speech import make_articulator
 from masktalk.types import FloatArray, Frame, Patch
 
@@ -56,9 +56,7 @@ class WarpOptions(EngineOptions):
 class WarpEngine(Engine):
     """Moves the avatar's own pixels; paints only what a closed mouth hides."""
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        name="warp", streams=True, lookahead=Fraction(1, 5), covered=True
-    )
+    capabilities = Capabilities(name="warp", streams=True, lookahead=Fraction(1, 5), covered=True)
     Options: ClassVar[type[EngineOptions]] = WarpOptions
     options: WarpOptions
 
@@ -69,7 +67,7 @@ class WarpEngine(Engine):
         articulator = speech.articulator or make_articulator()
         talker = Talker(avatar, load_or_make(avatar), self.options)
         head = HeadMotion(float(1 / speech.rate), self.options.head_strength)
-        for moment in moments(speech, articulator):
+        for moment in mouth_frames(speech, articulator):
             lean = head.step(moment.values)
             index = avatar.index_at(speech.begin + moment.time)
             yield talker.patch(index, moment.values, lean) if speech.wants(moment.step) else None

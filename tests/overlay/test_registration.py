@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from masktalk.compose.register import MaskPictures, make_overlay
 from masktalk.errors import InputError
+from masktalk.overlay.registration import MaskPictures, make_overlay
 from masktalk.types import Frame
 
 WIDTH, HEIGHT = 240, 300

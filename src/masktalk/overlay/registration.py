@@ -1,4 +1,4 @@
-"""Make a mask's overlay from the pictures a person has: bare, masked, and perhaps a matte.
+"""Make a mask's overlay from images of the same person: bare, masked, and perhaps a matte.
 
 The bare picture is the avatar. The mask's pixels come from a picture of the mask alone
 (RGBA), or from the masked picture through a matte, or from where the two pictures differ;
@@ -24,20 +24,20 @@ logger = logging.getLogger(__name__)
 
 Matrix = npt.NDArray[np.float64]
 
-_ECC_SIDE = 512
+_ECC_SIDE_PX = 512
 _ECC_ROUNDS = 4
 # Grey levels between two registered pictures of one person where they agree best.
-_ALIKE = 12.0
+_MAX_REGISTERED_LEVELS = 12.0
 #: Grey levels between two where they agree well enough to be of one scene.
-_STRANGE = 24.0
+_MAX_NOISE_LEVELS = 24.0
 _ECC_STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-5)
 # A shift below this, in pixels at the corners, is the pictures' own noise.
-_SAME_PLACE = 0.4
+_MIN_SHIFT_PX = 0.4
 
 
 @dataclass(frozen=True, eq=False)
 class MaskPictures:
-    """What was given.
+    """The images to make an overlay from.
 
     Attributes:
         bare: The avatar's picture, its mouth to be seen.
@@ -55,7 +55,7 @@ class MaskPictures:
 
 
 def make_overlay(given: MaskPictures, name: str = "`mask`") -> Frame:
-    """The mask alone in the bare picture's frame.
+    """Extract the mask alone, in the bare image's pixel grid.
 
     Args:
         given: At least one of ``masked`` and ``mask``.
@@ -86,7 +86,7 @@ def make_overlay(given: MaskPictures, name: str = "`mask`") -> Frame:
 
 
 def _is_cutout(mask: Frame) -> bool:
-    """Whether a mask brings its own transparency; otherwise its brightness is the matte."""
+    """Return whether a mask has transparency of its own; otherwise its luma is the matte."""
     return mask.has_alpha and bool((mask.pixels[..., 3] < 255).any())
 
 
@@ -107,7 +107,7 @@ def _checked(overlay: Frame, name: str) -> Frame:
 
 
 def _registration(given: MaskPictures, matte: UInt8Array | None) -> Matrix:
-    """(2, 3) from the bare picture's pixels to the masked picture's."""
+    """Estimate the (2, 3) transform from the bare image's pixels to the masked image's."""
     assert given.masked is not None
     bare, masked = given.bare, given.masked
     scaled = np.array([[masked.width / bare.width, 0, 0], [0, masked.height / bare.height, 0]])
@@ -125,82 +125,82 @@ def _registration(given: MaskPictures, matte: UInt8Array | None) -> Matrix:
     if found is None:
         logger.warning("the masked picture could not be registered; it is only scaled to fit")
         return np.asarray(scaled, np.float64)
-    return _snapped(np.asarray(found, np.float64), bare)
+    return _rounded(np.asarray(found, np.float64), bare)
 
 
 def _refined(bare: Frame, masked: Frame, guess: Matrix, matte: UInt8Array | None) -> Matrix | None:
-    """The guess made exact; None where the pictures do not come to lie on one another.
+    """Refine a registration; None where the images do not align.
 
-    Enhanced correlation (Evangelidis & Psarakis, PAMI 2008) on what both pictures show:
-    the first round leaves out the matte, the next ones what disagreed in the round before.
+    Maximise the enhanced correlation (Evangelidis & Psarakis, PAMI 2008) of what both images
+    show: the first round leaves out the matte, the next what disagreed in the one before.
     """
-    shrink = min(1.0, _ECC_SIDE / max(bare.width, bare.height, masked.width, masked.height))
+    shrink = min(1.0, _ECC_SIDE_PX / max(bare.width, bare.height, masked.width, masked.height))
     template, moving = _grey(bare, shrink), _grey(masked, shrink)
     seen = np.full(template.shape, 255, np.uint8)
     scale = np.array([[1, 1, shrink], [1, 1, shrink]])
     best = np.asarray(guess * scale, np.float32)
     if matte is not None:
         fitted = np.asarray(cv2.resize(matte, (moving.shape[1], moving.shape[0])), np.uint8)
-        seen = np.where(_seen_through(fitted, best, template) > 8, 0, 255).astype(np.uint8)
+        seen = np.where(_warped_grey(fitted, best, template) > 8, 0, 255).astype(np.uint8)
     telling = (seen > 0) & _textured(template)
     if not telling.any():
         return None
-    least = _disagreement(template, moving, best, seen)
+    least = _difference(template, moving, best, seen)
     for _ in range(_ECC_ROUNDS):
-        warp, where = best.copy(), _agreeing(seen, telling, least)
+        warp, where = best.copy(), _inlier_mask(seen, telling, least)
         try:
             cv2.findTransformECC(template, moving, warp, cv2.MOTION_AFFINE, _ECC_STOP, where, 5)
         except cv2.error:
             break
-        now = _disagreement(template, moving, warp, seen)
+        now = _difference(template, moving, warp, seen)
         if _level(now[telling]) > 0.9 * _level(least[telling]):
             break
         best, least = warp, now
     found: Matrix = best.astype(np.float64) / scale
     near = _corner_motion(found, guess, bare) < 0.25 * max(masked.width, masked.height)
-    return found if near and _level(least[telling]) < _ALIKE else None
+    return found if near and _level(least[telling]) < _MAX_REGISTERED_LEVELS else None
 
 
-def _seen_through(picture: UInt8Array, warp: FloatArray, like: UInt8Array) -> UInt8Array:
+def _warped_grey(picture: UInt8Array, warp: FloatArray, like: UInt8Array) -> UInt8Array:
     size = (like.shape[1], like.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(picture, warp, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.uint8)
 
 
-def _disagreement(
+def _difference(
     template: UInt8Array, moving: UInt8Array, warp: FloatArray, seen: UInt8Array
 ) -> FloatArray:
-    """(H, W) grey levels by which the pictures differ where both are to be seen."""
-    apart = cv2.absdiff(template, _seen_through(moving, warp, template)).astype(np.float32)
+    """Return the (H, W) difference in grey levels where both images are visible."""
+    apart = cv2.absdiff(template, _warped_grey(moving, warp, template)).astype(np.float32)
     gap = cv2.GaussianBlur(apart, (0, 0), 1.5)
     return np.where(seen > 0, gap, np.float32(255)).astype(np.float32)
 
 
 def _level(gap: FloatArray) -> float:
-    """Disagreement of the better part: a hood may hide more than half of what tells."""
+    """Return a low quantile of the difference: a hood may hide more than half."""
     return float(np.quantile(gap, 0.35))
 
 
 def _textured(picture: UInt8Array) -> npt.NDArray[np.bool_]:
-    """(H, W) where a shift would show at all: flat walls agree wherever they are."""
+    """Return the (H, W) mask of strong gradients: flat areas agree under any shift."""
     smooth = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.float32)
     slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
     return np.asarray(slope > np.percentile(slope, 75), np.bool_)
 
 
-def _agreeing(seen: UInt8Array, telling: npt.NDArray[np.bool_], gap: FloatArray) -> UInt8Array:
-    """Where to correlate: the better half and what is not far worse than it."""
+def _inlier_mask(seen: UInt8Array, telling: npt.NDArray[np.bool_], gap: FloatArray) -> UInt8Array:
+    """Return the (H, W) mask to correlate in: the better half and what is close to it."""
     limit = max(2.5 * _level(gap[telling]), 6.0)
     bad = cv2.dilate((gap > limit).astype(np.uint8), np.ones((7, 7), np.uint8))
     return np.where(bad > 0, 0, seen).astype(np.uint8)
 
 
-def _snapped(found: Matrix, bare: Frame) -> Matrix:
-    """The same without resampling where the pictures already lie pixel on pixel."""
+def _rounded(found: Matrix, bare: Frame) -> Matrix:
+    """Round a transform to whole pixels where that changes next to nothing."""
     whole = np.column_stack([np.eye(2), np.rint(found[:, 2])])
     motion = _corner_motion(found, whole, bare)
-    result = whole if motion < _SAME_PLACE else found
+    result = whole if motion < _MIN_SHIFT_PX else found
     shift = _corner_motion(result, np.eye(2, 3), bare)
     if shift > 0:
         logger.info("the masked picture was registered onto the bare one (%.1f px)", shift)
@@ -208,7 +208,7 @@ def _snapped(found: Matrix, bare: Frame) -> Matrix:
 
 
 def _corner_motion(a: Matrix, b: Matrix, frame: Frame) -> float:
-    """Largest distance in pixels between what two transforms make of a frame's corners."""
+    """Return the largest distance in pixels between two transforms of a frame's corners."""
     corners = np.array([[x, y, 1.0] for x in (0, frame.width - 1) for y in (0, frame.height - 1)])
     return float(np.linalg.norm(corners @ (a - b).T, axis=1).max())
 
@@ -216,34 +216,34 @@ def _corner_motion(a: Matrix, b: Matrix, frame: Frame) -> float:
 def _cutout_over(
     mask: Frame, masked: Frame | None, to_masked: Matrix, size: tuple[int, int]
 ) -> Frame:
-    """A picture of the mask alone, in the bare picture's frame."""
+    """Warp an image of the mask alone into the bare image's pixel grid."""
     if masked is not None and (mask.width, mask.height) == (masked.width, masked.height):
         return _warped(mask, to_masked, size)
-    return _warped(mask, _fitting(mask, size), size)
+    return _warped(mask, _scaling(mask, size), size)
 
 
 def _matte_over(
     matte: UInt8Array, masked: Frame | None, to_masked: Matrix, size: tuple[int, int]
 ) -> FloatArray:
-    """(H, W) the matte in the bare picture's frame, 0 to 1."""
+    """Warp a matte into the bare image's pixel grid: (H, W) in 0..1."""
     as_frame = Frame(np.repeat(matte[..., None], 3, axis=2))
     of_masked = masked is not None and (as_frame.width, as_frame.height) == (
         masked.width,
         masked.height,
     )
-    there = to_masked if of_masked else _fitting(as_frame, size)
+    there = to_masked if of_masked else _scaling(as_frame, size)
     alpha = _warped(as_frame, there, size).pixels[..., 0].astype(np.float32) / 255
-    return _softened(alpha)
+    return _feathered(alpha)
 
 
-def _fitting(picture: Frame, size: tuple[int, int]) -> Matrix:
+def _scaling(picture: Frame, size: tuple[int, int]) -> Matrix:
     if (picture.width, picture.height) != size:
         logger.info("the mask is scaled from %dx%d to %dx%d", picture.width, picture.height, *size)
     return np.array([[picture.width / size[0], 0, 0], [0, picture.height / size[1], 0]])
 
 
-def _softened(alpha: FloatArray) -> FloatArray:
-    """A matte with hard edges made soft inwards, so that nothing behind it shows."""
+def _feathered(alpha: FloatArray) -> FloatArray:
+    """Feather the hard edges of a matte inwards, so that nothing behind it shows."""
     between = (alpha > 0.02) & (alpha < 0.98)
     if between.sum() > 0.1 * cv2.Canny((alpha * 255).astype(np.uint8), 50, 150).sum() / 255:
         return alpha
@@ -252,7 +252,7 @@ def _softened(alpha: FloatArray) -> FloatArray:
 
 
 def _difference_matte(masked: Frame, bare: Frame, name: str) -> FloatArray:
-    """(H, W) where two registered pictures differ by more than their common noise, 0 to 1.
+    """Return the (H, W) matte in 0..1 of what differs by more than the images' noise.
 
     Raises:
         InputError: They differ everywhere.
@@ -260,7 +260,7 @@ def _difference_matte(masked: Frame, bare: Frame, name: str) -> FloatArray:
     gap = cv2.absdiff(_rgb(masked), _rgb(bare)).max(axis=2).astype(np.float32)
     gap = cv2.GaussianBlur(gap, (0, 0), 1.0)
     noise = float(np.percentile(gap, 30))
-    if noise > _STRANGE:
+    if noise > _MAX_NOISE_LEVELS:
         raise InputError(
             name,
             "the masked and the bare picture differ everywhere, so no mask can be told from them",
@@ -281,7 +281,7 @@ def _difference_matte(masked: Frame, bare: Frame, name: str) -> FloatArray:
 
 
 def _filled(mask: UInt8Array) -> UInt8Array:
-    """The mask without its small holes; an eye slit stays open."""
+    """Fill the small holes of a mask; an eye slit stays open."""
     outlines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     small = 0.015 * float(mask.sum())
     filled = mask.copy()
@@ -292,7 +292,7 @@ def _filled(mask: UInt8Array) -> UInt8Array:
 
 
 def _unmixed(here: Frame, behind: Frame | None, alpha: FloatArray) -> Frame:
-    """The mask's own colour: C = a M + (1 - a) B solved for M, where B is known."""
+    """Recover the mask's own colour: solve C = a M + (1 - a) B for M where B is known."""
     colour = _rgb(here).astype(np.float32)
     weight = np.maximum(alpha, 1 / 255)[..., None]
     if behind is not None:
@@ -304,7 +304,7 @@ def _unmixed(here: Frame, behind: Frame | None, alpha: FloatArray) -> Frame:
 
 
 def _warped(picture: Frame, matrix: Matrix, size: tuple[int, int]) -> Frame:
-    """A picture seen through ``matrix`` (output pixel to picture pixel); empty outside it."""
+    """Warp an image by ``matrix`` (output pixel to image pixel); transparent outside it."""
     same = np.array_equal(matrix, np.eye(2, 3)) and (picture.width, picture.height) == size
     if same:
         return picture
@@ -320,7 +320,7 @@ def _warped(picture: Frame, matrix: Matrix, size: tuple[int, int]) -> Frame:
 
 
 def _warped_cutout(pixels: UInt8Array, matrix: Matrix, size: tuple[int, int]) -> Frame:
-    """As ``_warped``, with colour weighted by alpha so that what is transparent does not show."""
+    """Warp with colour weighted by alpha, so that transparent colour does not bleed."""
     alpha = pixels[..., 3:].astype(np.float32)
     weighted = np.dstack([pixels[..., :3] * (alpha / 255), alpha])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -330,7 +330,7 @@ def _warped_cutout(pixels: UInt8Array, matrix: Matrix, size: tuple[int, int]) ->
 
 
 def _shown(picture: Frame | None, matrix: Matrix, size: tuple[int, int]) -> FloatArray:
-    """(H, W) 1 where ``_warped`` shows the picture itself, 0 beyond its edges."""
+    """Return (H, W) 1 where ``_warped`` shows the image itself, 0 beyond its edges."""
     if picture is None:
         return np.ones((size[1], size[0]), np.float32)
     ones = np.ones((picture.height, picture.width), np.float32)

@@ -1,8 +1,8 @@
-"""A mask laid back over a speaking face, moving with its jaw.
+"""A mask composited back over a speaking face, deforming with its jaw.
 
-The cloth follows the skull where the face is stiff and the jaw where it is not: its lower
-part goes down with the chin, its middle narrows and widens with the lips. Where nothing
-moves the mask's pixels are its own.
+The mask follows the head rigidly and is deformed by the articulation: its lower part falls
+with the chin, its middle narrows and widens with the lips. Where nothing moves the mask's
+pixels are unchanged.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ _INVERSIONS = 3
 
 
 @dataclass(frozen=True)
-class _Pull:
-    """How far the jaw and the lips pull, 0 to 1 (lips: negative is narrower)."""
+class _Deflection:
+    """Displacement of jaw and lips in inter-ocular distances (lips: negative is narrower)."""
 
     jaw: float
     lips: float
 
     @classmethod
-    def of(cls, values: FloatArray) -> _Pull:
+    def of(cls, values: FloatArray) -> _Deflection:
+        """Read the deflection from (len(CHANNELS),) weights in 0..1."""
         by_name = dict(zip(CHANNELS, (float(value) for value in values), strict=True))
         wide = (
             by_name["mouthStretchLeft"]
@@ -57,7 +58,7 @@ class _Pull:
 
 @dataclass(frozen=True, eq=False)
 class _Basis:
-    """Displacement per unit of pull, on a coarse grid over the mask.
+    """Displacement per unit of deflection, on a coarse grid over the mask.
 
     Attributes:
         mesh: The face it was made for.
@@ -84,11 +85,11 @@ class Overlay:
         self._home = home
         self._size = (picture.width, picture.height)
         self._picture = _premultiplied(picture.pixels)
-        self._box = _visible_box(picture.pixels[..., 3], self._reach())
+        self._box = _visible_box(picture.pixels[..., 3], self._margin())
         self._basis: _Basis | None = None
 
-    def lay(self, frame: Frame, face: Face | None, values: FloatArray) -> Frame:
-        """The frame with the mask over it.
+    def composite(self, frame: Frame, face: Face | None, values: FloatArray) -> Frame:
+        """Composite the mask over a frame.
 
         Args:
             frame: (H, W, 3|4) the speaking face, of the mask's size.
@@ -100,46 +101,48 @@ class Overlay:
         """
         if (frame.width, frame.height) != self._size:
             raise ValueError(f"a mask of {self._size} over {frame.width}x{frame.height}")
-        pull = _Pull.of(values)
-        carried = self._carried(face)
-        box = self._carried_box(carried)
+        deflection = _Deflection.of(values)
+        to_mask = self._to_mask(face)
+        box = self._moved_box(to_mask)
         if box[0] >= box[2] or box[1] >= box[3]:
             return frame
-        if carried is None and (face is None or pull.is_still):
-            return _over(frame, self._cut(box), box)
-        where = self._source_positions(box, carried, None if pull.is_still else face, pull)
+        if to_mask is None and (face is None or deflection.is_still):
+            return _over(frame, self._crop(box), box)
+        where = self._source_positions(
+            box, to_mask, None if deflection.is_still else face, deflection
+        )
         moved = cv2.remap(
             self._picture, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderValue=(0, 0, 0, 0)
         )
-        return _over(frame, _legal(np.asarray(moved, np.float32)), box)
+        return _over(frame, _clipped(np.asarray(moved, np.float32)), box)
 
     def box(self, face: Face | None) -> Box:
-        """x0, y0, x1, y1 of all that ``lay`` may change when the face is there."""
-        return self._carried_box(self._carried(face))
+        """Return x0, y0, x1, y1 of all that ``composite`` may change for a face."""
+        return self._moved_box(self._to_mask(face))
 
-    def _cut(self, box: Box) -> FloatArray:
+    def _crop(self, box: Box) -> FloatArray:
         x0, y0, x1, y1 = box
         return self._picture[y0:y1, x0:x1]
 
-    def _reach(self) -> int:
-        """Pixels by which the mask may move out of its own outline."""
+    def _margin(self) -> int:
+        """Return the pixels by which the mask may move out of its own outline."""
         return 0 if self._home is None else int(self._home.interocular * 0.4) + 2
 
-    def _carried(self, face: Face | None) -> npt.NDArray[np.float64] | None:
-        """(2, 3) from the frame back into the mask's picture; None where that changes nothing."""
+    def _to_mask(self, face: Face | None) -> npt.NDArray[np.float64] | None:
+        """Return the (2, 3) similarity from frame to mask pixels; None for the identity."""
         if face is None or self._home is None or np.array_equal(face.mesh, self._home.mesh):
             return None
         here = face.mesh[list(OVERLAY_ANCHORS), :2].astype(np.float64)
         there = self._home.mesh[list(OVERLAY_ANCHORS), :2].astype(np.float64)
         return _similarity(here, there)
 
-    def _carried_box(self, carried: npt.NDArray[np.float64] | None) -> Box:
-        """The mask's box where the head has carried it to, inside the frame."""
-        if carried is None:
+    def _moved_box(self, to_mask: npt.NDArray[np.float64] | None) -> Box:
+        """Return the bounding box of the moved mask, clipped to the frame."""
+        if to_mask is None:
             return self._box
         x0, y0, x1, y1 = self._box
-        back = np.linalg.pinv(carried[:, :2])  # unlike inv, it wakes no threads
-        corners = (np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) - carried[:, 2]) @ back.T
+        back = np.linalg.pinv(to_mask[:, :2])  # unlike inv, it wakes no threads
+        corners = (np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) - to_mask[:, 2]) @ back.T
         low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0)) + 1
         low = np.clip(low, 0, self._size)
         high = np.clip(high, 0, self._size)
@@ -148,28 +151,28 @@ class Overlay:
     def _source_positions(
         self,
         box: Box,
-        carried: npt.NDArray[np.float64] | None,
+        to_mask: npt.NDArray[np.float64] | None,
         face: Face | None,
-        pull: _Pull,
+        deflection: _Deflection,
     ) -> Field:
-        """(h, w, 2) where in the mask's picture each pixel of the box comes from."""
+        """Return the (h, w, 2) source positions in the mask's image of the box's pixels."""
         x0, y0, x1, y1 = box
         columns, rows = np.meshgrid(
             np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32)
         )
         where: Field = np.stack([columns, rows], axis=-1)
         if face is not None:
-            where -= self._backward(box, face, pull)
-        if carried is None:
+            where -= self._backward(box, face, deflection)
+        if to_mask is None:
             return where
-        turned = where @ carried[:, :2].T.astype(np.float32) + carried[:, 2].astype(np.float32)
+        turned = where @ to_mask[:, :2].T.astype(np.float32) + to_mask[:, 2].astype(np.float32)
         return np.ascontiguousarray(turned, np.float32)
 
-    def _backward(self, box: Box, face: Face, pull: _Pull) -> Field:
-        """(h, w, 2) pixels to go back from where the cloth is to where it was."""
+    def _backward(self, box: Box, face: Face, deflection: _Deflection) -> Field:
+        """Return the (h, w, 2) inverse displacement in pixels at every pixel of the box."""
         basis = self._basis_for(box, face)
-        forward = basis.jaw * np.float32(pull.jaw) + basis.lips * np.float32(pull.lips)
-        return _resized(_inverted(forward, _GRID), box)
+        forward = basis.jaw * np.float32(deflection.jaw) + basis.lips * np.float32(deflection.lips)
+        return _interpolate(_invert(forward, _GRID), box)
 
     def _basis_for(self, box: Box, face: Face) -> _Basis:
         if self._basis is None or not np.array_equal(self._basis.mesh, face.mesh):
@@ -178,7 +181,7 @@ class Overlay:
 
 
 def _make_basis(box: Box, face: Face) -> _Basis:
-    """The two fields for a face, in its own axes: along the eye line, and down to the chin."""
+    """Compute both displacement fields in the face's axes: eye line, and down to the chin."""
     unit = max(face.interocular, 1.0)
     across = np.array([np.cos(face.roll), np.sin(face.roll)], np.float32)
     down = np.array([-across[1], across[0]], np.float32)
@@ -191,11 +194,13 @@ def _make_basis(box: Box, face: Face) -> _Basis:
     nose = (at - face.point(NOSE_BASE)) / unit
     chin = max(float((face.chin - face.point(NOSE_BASE)) @ down) / unit, 0.3)
     depth, side = (nose @ down) / chin, nose @ across
-    falls = _ramp(depth, -0.1, 0.95) * (1 - _ramp(depth, 1.3, 2.6))
-    falls *= 1 - _ramp(np.abs(side), 0.45, 0.95)
+    falls = _smoothstep(depth, -0.1, 0.95) * (1 - _smoothstep(depth, 1.3, 2.6))
+    falls *= 1 - _smoothstep(np.abs(side), 0.45, 0.95)
     mouth = (at - face.mouth) / unit
     sideways, downwards = mouth @ across, mouth @ down
-    near = np.exp(-(sideways**2 + (downwards / 0.8) ** 2) / (2 * 0.26**2)) * _ramp(depth, -0.1, 0.4)
+    near = np.exp(-(sideways**2 + (downwards / 0.8) ** 2) / (2 * 0.26**2)) * _smoothstep(
+        depth, -0.1, 0.4
+    )
     return _Basis(
         mesh=face.mesh,
         jaw=np.asarray(falls[..., None] * down * unit, np.float32),
@@ -203,14 +208,14 @@ def _make_basis(box: Box, face: Face) -> _Basis:
     )
 
 
-def _ramp(value: Field, low: float, high: float) -> Field:
-    """0 below ``low``, 1 above ``high``, smooth between."""
+def _smoothstep(value: Field, low: float, high: float) -> Field:
+    """Interpolate smoothly from 0 at ``low`` to 1 at ``high`` (cubic Hermite)."""
     step = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(step * step * (3 - 2 * step), np.float32)
 
 
-def _inverted(forward: Field, spacing: int) -> Field:
-    """The field that leads back, by fixed-point iteration: b(p) = f(p - b(p))."""
+def _invert(forward: Field, spacing: int) -> Field:
+    """Invert a displacement field by fixed-point iteration: b(p) = f(p - b(p))."""
     columns, rows = np.meshgrid(
         np.arange(forward.shape[1], dtype=np.float32),
         np.arange(forward.shape[0], dtype=np.float32),
@@ -223,8 +228,8 @@ def _inverted(forward: Field, spacing: int) -> Field:
     return back
 
 
-def _resized(coarse: Field, box: Box) -> Field:
-    """A field on the grid, answered for every pixel of the box."""
+def _interpolate(coarse: Field, box: Box) -> Field:
+    """Interpolate a field on the grid at every pixel of the box."""
     x0, y0, x1, y1 = box
     columns, rows = np.meshgrid(
         np.arange(x1 - x0, dtype=np.float32) / _GRID, np.arange(y1 - y0, dtype=np.float32) / _GRID
@@ -236,7 +241,7 @@ def _resized(coarse: Field, box: Box) -> Field:
 def _similarity(
     source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """(2, 3) the turn, scale and shift of least squared error from one set to the other."""
+    """Fit the (2, 3) similarity of least squared error (Umeyama, PAMI 1991) to (N, 2) points."""
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     size = max(float((a**2).sum()), 1e-9)
     cosine = float((a * b).sum()) / size
@@ -252,14 +257,14 @@ def _premultiplied(pixels: UInt8Array) -> FloatArray:
     return picture
 
 
-def _legal(moved: FloatArray) -> FloatArray:
-    """Premultiplied pixels in range again after cubic interpolation: colour <= alpha <= 255."""
+def _clipped(moved: FloatArray) -> FloatArray:
+    """Clip premultiplied pixels after cubic interpolation: colour <= alpha <= 255."""
     alpha = np.clip(moved[..., 3:], 0, 255)
     return np.concatenate([np.clip(moved[..., :3], 0, alpha), alpha], axis=-1)
 
 
 def _visible_box(alpha: UInt8Array, reach: int) -> Box:
-    """x0, y0, x1, y1 around what is not transparent, grown by ``reach``."""
+    """Return x0, y0, x1, y1 of what is not transparent, grown by ``reach`` pixels."""
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if not len(rows):
         return (0, 0, 0, 0)
@@ -273,7 +278,7 @@ def _visible_box(alpha: UInt8Array, reach: int) -> Box:
 
 
 def _over(frame: Frame, mask: FloatArray, box: Box) -> Frame:
-    """Porter-Duff "over" of a premultiplied mask on a frame, inside a box."""
+    """Composite a premultiplied mask over a frame inside a box (Porter and Duff 1984)."""
     x0, y0, x1, y1 = box
     below = frame.region(x0, y0, x1, y1)
     keep = 1 - mask[..., 3:] / np.float32(255)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from masktalk.compose.overlay import Overlay
+from masktalk.overlay.mask_overlay import Overlay
 from masktalk.types import CHANNELS, Face, Frame
 
 WIDTH, HEIGHT = 200, 260
@@ -55,7 +55,7 @@ def moving(**channels):
 
 def test_a_still_mask_is_itself_and_the_rest_is_the_frame():
     frame, cloth = bare(), mask()
-    laid = Overlay(cloth, face()).lay(frame, face(), STILL)
+    laid = Overlay(cloth, face()).composite(frame, face(), STILL)
     opaque = cloth.pixels[..., 3] == 255
     np.testing.assert_array_equal(laid.pixels[opaque], cloth.pixels[opaque][:, :3])
     clear = cloth.pixels[..., 3] == 0
@@ -64,7 +64,7 @@ def test_a_still_mask_is_itself_and_the_rest_is_the_frame():
 
 def test_soft_edges_and_transparency_mix():
     frame, cloth = bare(), mask(edge=3, opacity=180)
-    laid = Overlay(cloth, face()).lay(frame, face(), STILL)
+    laid = Overlay(cloth, face()).composite(frame, face(), STILL)
     share = cloth.pixels[..., 3:] / 255
     wanted = cloth.pixels[..., :3] * share + frame.pixels * (1 - share)
     assert np.abs(laid.pixels - wanted).max() <= 1
@@ -73,8 +73,8 @@ def test_soft_edges_and_transparency_mix():
 def test_an_open_jaw_takes_the_lower_mask_down_and_leaves_the_upper():
     frame, cloth = bare(), mask()
     overlay = Overlay(cloth, face())
-    closed = overlay.lay(frame, face(), STILL).pixels.astype(int)
-    opened = overlay.lay(frame, face(), moving(jawOpen=0.8)).pixels.astype(int)
+    closed = overlay.composite(frame, face(), STILL).pixels.astype(int)
+    opened = overlay.composite(frame, face(), moving(jawOpen=0.8)).pixels.astype(int)
     change = np.abs(opened - closed).max(axis=2)
     assert change[:118].max() == 0
     drop = (closed[178, 100, 0] - opened[178, 100, 0]) * HEIGHT / 255
@@ -85,9 +85,9 @@ def test_an_open_jaw_takes_the_lower_mask_down_and_leaves_the_upper():
 
 def test_rounded_lips_narrow_the_middle():
     overlay = Overlay(mask(), face())
-    wide = overlay.lay(bare(), face(), moving(mouthStretchLeft=1, mouthStretchRight=1)).pixels
-    narrow = overlay.lay(bare(), face(), moving(mouthPucker=1)).pixels
-    still = overlay.lay(bare(), face(), STILL).pixels
+    wide = overlay.composite(bare(), face(), moving(mouthStretchLeft=1, mouthStretchRight=1)).pixels
+    narrow = overlay.composite(bare(), face(), moving(mouthPucker=1)).pixels
+    still = overlay.composite(bare(), face(), STILL).pixels
     column, right_of_mouth = 1, (152, 116)
     assert wide[right_of_mouth][column] < still[right_of_mouth][column] - 2
     assert narrow[right_of_mouth][column] > still[right_of_mouth][column] + 2
@@ -95,8 +95,8 @@ def test_rounded_lips_narrow_the_middle():
 
 def test_it_follows_a_head_that_moves():
     moved = face(shift=(14, -9))
-    laid = Overlay(mask(), face()).lay(bare(), moved, STILL)
-    still = Overlay(mask(), face()).lay(bare(), face(), STILL)
+    laid = Overlay(mask(), face()).composite(bare(), moved, STILL)
+    still = Overlay(mask(), face()).composite(bare(), face(), STILL)
     inside = (slice(140, 180), slice(80, 120))
     there = (slice(131, 171), slice(94, 134))
     np.testing.assert_allclose(laid.pixels[there], still.pixels[inside], atol=1)
@@ -104,15 +104,15 @@ def test_it_follows_a_head_that_moves():
 
 def test_what_is_transparent_becomes_covered():
     frame, cloth = bare(alpha=True), mask()
-    laid = Overlay(cloth, face()).lay(frame, face(), STILL)
+    laid = Overlay(cloth, face()).composite(frame, face(), STILL)
     opaque = cloth.pixels[..., 3] == 255
     assert (laid.pixels[opaque][:, 3] == 255).all()
     np.testing.assert_array_equal(laid.pixels[~opaque], frame.pixels[~opaque])
 
 
 def test_without_a_face_it_stays():
-    laid = Overlay(mask(), face()).lay(bare(), None, moving(jawOpen=1))
-    still = Overlay(mask(), face()).lay(bare(), face(), STILL)
+    laid = Overlay(mask(), face()).composite(bare(), None, moving(jawOpen=1))
+    still = Overlay(mask(), face()).composite(bare(), face(), STILL)
     np.testing.assert_array_equal(laid.pixels, still.pixels)
 
 
@@ -120,12 +120,12 @@ def test_the_same_twice_and_the_frame_is_left_alone():
     frame = bare()
     before = frame.pixels.copy()
     overlay = Overlay(mask(), face())
-    first = overlay.lay(frame, face(), moving(jawOpen=0.5))
-    second = overlay.lay(frame, face(), moving(jawOpen=0.5))
+    first = overlay.composite(frame, face(), moving(jawOpen=0.5))
+    second = overlay.composite(frame, face(), moving(jawOpen=0.5))
     np.testing.assert_array_equal(first.pixels, second.pixels)
     np.testing.assert_array_equal(frame.pixels, before)
 
 
 def test_a_mask_of_another_size_is_refused():
     with pytest.raises(ValueError, match="200"):
-        Overlay(mask(), face()).lay(Frame(np.zeros((50, 50, 3), np.uint8)), face(), STILL)
+        Overlay(mask(), face()).composite(Frame(np.zeros((50, 50, 3), np.uint8)), face(), STILL)

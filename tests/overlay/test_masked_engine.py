@@ -8,10 +8,9 @@ from PIL import Image
 
 from masktalk.driver import Calibration, VideoArticulator
 from masktalk.engines.base import make_engine
-from masktalk.engines.masked import MaskedEngine
 from masktalk.errors import InputError
-from masktalk.masking import masked_engine
 from masktalk.media import open_source
+from masktalk.overlay import MaskedEngine, with_overlay
 from masktalk.preparation import PrepareOptions, prepare
 from masktalk.rendering import RenderOptions, frames
 from masktalk.types import Audio
@@ -81,7 +80,7 @@ def test_the_mask_moves_with_the_jaw_and_nothing_else_does(pictures, material, t
 def test_a_prepared_avatar_without_a_mask_keeps_its_engine(material):
     engine = make_engine("warp")
     with prepare(material / "cartoon.png") as avatar:
-        assert masked_engine(engine, avatar) is engine
+        assert with_overlay(engine, avatar) is engine
 
 
 def test_a_masked_engine_says_as_many_frames_whatever_the_blocks(pictures, material, tmp_path):
@@ -89,7 +88,7 @@ def test_a_masked_engine_says_as_many_frames_whatever_the_blocks(pictures, mater
 
     options = PrepareOptions(unmasked=pictures / "bare.png")
     with prepare(pictures / "masked.png", tmp_path / "avatar", options) as avatar:
-        assert isinstance(masked_engine(make_engine("warp"), avatar), MaskedEngine)
+        assert isinstance(with_overlay(make_engine("warp"), avatar), MaskedEngine)
         speech = material / "speech.wav"
         whole = [f.pixels for f in frames(avatar, speech)]
         blocks = stream_audio(speech, block=Fraction(1, 50))
