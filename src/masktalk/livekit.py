@@ -1,6 +1,6 @@
 """An avatar for LiveKit Agents (extra ``livekit``): hand it to that package's AvatarRunner.
 
-session = SessionApart(Cast(folder, options=SessionOptions(audio_rate=24_000)))
+session = ProcessSession(SessionSpec(folder, options=SessionOptions(audio_rate=24_000)))
 async with MasktalkVideo(session) as video:
     runner = AvatarRunner(room, audio_recv=..., video_gen=video, options=video.options)
     await runner.start()
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from masktalk.errors import MissingExtraError
-from masktalk.session import Moment, Session, SessionApart
+from masktalk.session import ProcessSession, Session, Tick
 from masktalk.types import Audio, Frame
 
 try:
@@ -43,7 +43,7 @@ class MasktalkVideo(VideoGenerator):  # type: ignore[misc, unused-ignore]
         session: Not started yet; its audio rate is what the room gets.
     """
 
-    def __init__(self, session: Session | SessionApart) -> None:
+    def __init__(self, session: Session | ProcessSession) -> None:
         self._session = session
         self._playing = False
 
@@ -86,18 +86,18 @@ class MasktalkVideo(VideoGenerator):  # type: ignore[misc, unused-ignore]
         self._session.interrupt()
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        async for moment in self._session:
-            if moment.frame is not None:
-                yield video_frame(moment.frame)
-            if self._speech_in(moment):
-                yield audio_frame(moment.audio)
-            for _ in range(moment.ended):
+        async for tick in self._session:
+            if tick.frame is not None:
+                yield video_frame(tick.frame)
+            if self._speech_in(tick):
+                yield audio_frame(tick.audio)
+            for _ in range(tick.ended):
                 self._playing = False
                 yield AudioSegmentEnd()
 
-    def _speech_in(self, moment: Moment) -> bool:
-        starts = moment.onset is not None or (moment.speaking and moment.audio.samples.any())
-        self._playing = moment.speaking and (self._playing or bool(starts))
+    def _speech_in(self, tick: Tick) -> bool:
+        starts = tick.onset is not None or (tick.speaking and tick.audio.samples.any())
+        self._playing = tick.speaking and (self._playing or bool(starts))
         return self._playing
 
 

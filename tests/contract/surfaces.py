@@ -22,7 +22,7 @@ from masktalk.driver import DriverOptions, make_driver
 from masktalk.engines import make_engine
 from masktalk.media import open_source, read_audio
 from masktalk.rendering import RenderOptions, frames, render
-from masktalk.session import Cast, Session, SessionApart, SessionOptions
+from masktalk.session import ProcessSession, Session, SessionOptions, SessionSpec
 
 #: Seconds of speech: enough for an engine with look-ahead to open the mouth.
 SECONDS = Fraction(2, 5)
@@ -169,7 +169,9 @@ def session_in_process(cell: Cell) -> list[np.ndarray]:
 
 def session_in_own_process(cell: Cell) -> list[np.ndarray]:
     """Speak in a live session of another process."""
-    session = SessionApart(Cast(cell.avatar, cell.engine, cell.options, _session_options()))
+    session = ProcessSession(
+        SessionSpec(cell.avatar, cell.engine, cell.options, _session_options())
+    )
     return asyncio.run(_attend(session, cell))
 
 

@@ -112,11 +112,11 @@ def references(avatars, options, speech):
 @pytest.fixture(scope="module", autouse=True)
 def loaded_processes():
     """Load torch once for all sessions in their own processes: alone it takes 15 s each."""
-    from masktalk.session import apart
+    from masktalk.session import process
 
     with pytest.MonkeyPatch.context() as patch:
         extra = [name for name in ("torch", "diffusers", "transformers") if find_spec(name)]
-        patch.setattr(apart, "_PRELOAD", [*apart._PRELOAD, *extra, "masktalk.engines.musetalk"])
+        patch.setattr(process, "_PRELOAD", [*process._PRELOAD, *extra, "masktalk.engines.musetalk"])
         yield
 
 

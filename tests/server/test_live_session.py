@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("aiortc", reason="the server extra is not installed here")
 
-from masktalk.server.live.hub import LiveSession
-from masktalk.server.live.rtc import Peer
+from masktalk.server.live.manager import LiveSession
+from masktalk.server.live.webrtc import Peer
 
 
 class FullSession:

@@ -15,12 +15,12 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 
 from masktalk.errors import InputError
 from masktalk.server.jobs import Jobs
-from masktalk.server.live.rtc import Peer
 from masktalk.server.live.viewers import Viewers
+from masktalk.server.live.webrtc import Peer
 from masktalk.server.messages import SessionDescription
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
-from masktalk.server.problems import Refusal
+from masktalk.server.problems import RequestError
 from masktalk.server.store import AvatarRecord, JobRecord, Store
 from tests.server.server_helpers import upload_speech
 
@@ -175,7 +175,7 @@ def answer(live, sdp):
     async def run():
         await Peer(live).answer(SessionDescription(sdp=sdp, type="offer"))
 
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(RequestError) as refused:
         asyncio.run(run())
     return refused.value
 
@@ -220,7 +220,7 @@ def test_viewers_that_are_still_connecting_count():
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         offer, first, second = await offer_of(connection), Peer(live), Peer(live)
         await first.answer(offer)
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(RequestError) as refused:
             await second.answer(offer)
         await first.close()
         place = live.viewers.reserve()  # free again

@@ -12,28 +12,28 @@ OPTIONS = SessionOptions(delay=0.02, idle=False)
 
 
 def collect(avatar, engine, articulator, count, act=None, options=OPTIONS):
-    """Run a session for so many moments; ``act(index, session)`` may do something at each."""
+    """Run a session for so many ticks; ``act(index, session)`` may do something at each."""
 
     async def run():
-        moments = []
+        ticks = []
         async with Session(avatar, engine, options, articulator) as session:
-            async for moment in session:
-                moments.append(moment)
+            async for tick in session:
+                ticks.append(tick)
                 if act is not None:
-                    act(moment.index, session)
-                if len(moments) == count:
+                    act(tick.index, session)
+                if len(ticks) == count:
                     break
-            return moments, session
+            return ticks, session
 
     return asyncio.run(run())
 
 
 def test_moments_have_no_gaps_and_every_sample_is_there(avatar, engine, articulator):
     options = SessionOptions(rate=Fraction(30_000, 1001), delay=0.02, idle=False)
-    moments, _ = collect(avatar, engine, articulator, 31, options=options)
-    assert [moment.index for moment in moments] == list(range(31))
-    assert all(m.audio.time == m.time == Fraction(m.index * 1001, 30_000) for m in moments)
-    total = sum(len(moment.audio.samples) for moment in moments)
+    ticks, _ = collect(avatar, engine, articulator, 31, options=options)
+    assert [tick.index for tick in ticks] == list(range(31))
+    assert all(m.audio.time == m.time == Fraction(m.index * 1001, 30_000) for m in ticks)
+    total = sum(len(tick.audio.samples) for tick in ticks)
     assert total == int(31 * 48_000 * Fraction(1001, 30_000))
 
 
@@ -45,12 +45,12 @@ def test_speech_comes_out_as_it_went_in_and_its_end_is_told(avatar, engine, arti
             session.push_audio(speech, 48_000)
             session.flush()
 
-    moments, session = collect(avatar, engine, articulator, 25, act)
-    heard = np.concatenate([moment.audio.samples for moment in moments])
+    ticks, session = collect(avatar, engine, articulator, 25, act)
+    heard = np.concatenate([tick.audio.samples for tick in ticks])
     start = int(np.flatnonzero(heard)[0]) - 1
     assert np.array_equal(heard[start : start + 12_000], speech)
-    assert sum(moment.ended for moment in moments) == 1
-    assert sum(moment.onset is not None for moment in moments) == 1
+    assert sum(tick.ended for tick in ticks) == 1
+    assert sum(tick.onset is not None for tick in ticks) == 1
     assert session.stats.speech_seconds == pytest.approx(0.25)
 
 
@@ -61,10 +61,10 @@ def test_interrupt_silences_and_closes(avatar, engine, articulator):
         if index == 20:
             session.interrupt()
 
-    moments, session = collect(avatar, engine, articulator, 32, act)
-    assert moments[19].audio.samples.any()
-    assert not any(moment.audio.samples.any() for moment in moments[22:])
-    last = [m for m in moments[25:] if m.frame is not None]
+    ticks, session = collect(avatar, engine, articulator, 32, act)
+    assert ticks[19].audio.samples.any()
+    assert not any(tick.audio.samples.any() for tick in ticks[22:])
+    last = [m for m in ticks[25:] if m.frame is not None]
     assert last
     assert all(m.frame.pixels[0, 0, 0] == 0 for m in last)
     assert session.queued == 0
@@ -83,11 +83,11 @@ def test_a_slow_engine_drops_frames_evenly_and_no_sound(avatar, engine, articula
             yield patch
 
     engine.speak = slow
-    moments, session = collect(
+    ticks, session = collect(
         avatar, engine, articulator, 50, options=SessionOptions(delay=0.12, idle=False)
     )
-    assert [m.index for m in moments] == list(range(50))
-    shown = [m.index for m in moments if m.frame is not None]
+    assert [m.index for m in ticks] == list(range(50))
+    shown = [m.index for m in ticks if m.frame is not None]
     assert 20 <= len(shown) < 50
     assert np.diff(shown).max() <= 3
     assert session.stats.dropped == 50 - len(shown)
@@ -116,8 +116,8 @@ def test_resampled_speech_keeps_its_length(avatar, engine, articulator):
             session.push_audio(np.full(2205, 9000, np.int16), 22_050)
             session.flush()
 
-    moments, _ = collect(avatar, engine, articulator, 15, act)
-    heard = np.concatenate([moment.audio.samples for moment in moments])
+    ticks, _ = collect(avatar, engine, articulator, 15, act)
+    heard = np.concatenate([tick.audio.samples for tick in ticks])
     assert np.count_nonzero(np.abs(heard) > 0.05) == pytest.approx(4800, abs=60)
 
 

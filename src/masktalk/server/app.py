@@ -14,11 +14,11 @@ from fastapi.staticfiles import StaticFiles
 
 from masktalk.server import failures
 from masktalk.server.jobs import Jobs
-from masktalk.server.live.hub import Hub
+from masktalk.server.live.manager import SessionManager
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import ServerOptions
 from masktalk.server.routes import avatars, health, jobs, live, renders, speech
-from masktalk.server.security import COOKIE, Gate
+from masktalk.server.security import COOKIE, SecurityMiddleware
 from masktalk.server.services import Services
 from masktalk.server.store import Store
 
@@ -36,7 +36,7 @@ def create_app(options: ServerOptions) -> FastAPI:
         options=options,
         store=store,
         jobs=Jobs(store, options.limits, metrics),
-        hub=Hub(options.limits, metrics),
+        sessions=SessionManager(options.limits, metrics),
         metrics=metrics,
     )
 
@@ -44,9 +44,9 @@ def create_app(options: ServerOptions) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(store.sweep)
         await made.jobs.start()
-        await made.hub.start()
+        await made.sessions.start()
         yield
-        await made.hub.stop()
+        await made.sessions.stop()
         await asyncio.gather(*(peer.close() for peer in list(made.peers)))
         await made.jobs.stop()
         store.close()
@@ -66,7 +66,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     for routes in (avatars, speech, renders, jobs, live, health):
         app.include_router(routes.router)
     _serve_page(app, options)
-    app.add_middleware(Gate, options=options, metrics=metrics)
+    app.add_middleware(SecurityMiddleware, options=options, metrics=metrics)
     return app
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from masktalk.errors import InputError, MasktalkError, MissingExtraError, OptionError, OutputError
 from masktalk.server.messages import ProblemReply
-from masktalk.server.problems import Problem, Refusal, problem_of
+from masktalk.server.problems import Problem, RequestError, problem_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _UNFORESEEN = Problem(type="InternalError", message="server: failed", remedy="se
 
 def status_of(error: MasktalkError) -> int:
     """The HTTP status that fits an error."""
-    if isinstance(error, Refusal):
+    if isinstance(error, RequestError):
         return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 

@@ -13,7 +13,7 @@ from masktalk.errors import NoFaceError
 from masktalk.server.messages import JobInfo
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
-from masktalk.server.problems import Problem, Refusal
+from masktalk.server.problems import Problem, RequestError
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.store import AvatarRecord, JobRecord, SpeechRecord, Store
 from masktalk.server.tasks import Prepare, Render, Step, Task
@@ -87,19 +87,21 @@ class Jobs:
         """Put a job into the queue.
 
         Raises:
-            Refusal: 429, too many wait.
+            RequestError: 429, too many wait.
         """
         if self._queue.qsize() >= self._limits.queued_jobs:
-            raise Refusal(429, "queue", f"{self._queue.qsize()} jobs wait already", "try later")
+            raise RequestError(
+                429, "queue", f"{self._queue.qsize()} jobs wait already", "try later"
+            )
         self._store.put(job)
         self._queue.put_nowait(job.id)
         return job
 
     def look(self, id: str) -> JobRecord:
-        """A job as it is at this moment.
+        """A job as it is now.
 
         Raises:
-            Refusal: 404, there is none.
+            RequestError: 404, there is none.
         """
         return self._now.get(id) or self._store.get(JobRecord, id)
 
@@ -188,8 +190,8 @@ class Jobs:
             await run_task(self._task(job), self._limits, self._limits.job_seconds, step)
         except TaskFailed as failure:
             self._end(job, "failed", failure.problem)
-        except Refusal as refusal:
-            self._end(job, "failed", Problem(type="Refusal", message=str(refusal)))
+        except RequestError as refusal:
+            self._end(job, "failed", Problem(type="RequestError", message=str(refusal)))
         else:
             self._end(job, "done")
 

@@ -20,14 +20,14 @@ class Metrics:
             "masktalk_frames_dropped_total", "Frames dropped live.", registry=self.registry
         )
         self.late = Counter(
-            "masktalk_audio_late_total", "Moments whose sound left late.", registry=self.registry
+            "masktalk_audio_late_total", "Ticks whose sound left late.", registry=self.registry
         )
         self.onset = Histogram(
             "masktalk_onset_seconds", "From pushing speech to the first frame with it.",
             buckets=_LATENCIES, registry=self.registry,
         )  # fmt: skip
         self.lateness = Histogram(
-            "masktalk_lateness_seconds", "How long after it was due a moment left.",
+            "masktalk_lateness_seconds", "How long after it was due a tick left.",
             buckets=_LATENCIES, registry=self.registry,
         )  # fmt: skip
         self.requests = Histogram(

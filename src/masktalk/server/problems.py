@@ -17,7 +17,7 @@ class Problem(BaseModel):
     remedy: str = ""
 
 
-class Refusal(MasktalkError):
+class RequestError(MasktalkError):
     """A request that cannot be served.
 
     Args:

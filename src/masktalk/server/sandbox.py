@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from masktalk.errors import MediaError
 from masktalk.server.options import Limits
-from masktalk.server.problems import Problem, Refusal
+from masktalk.server.problems import Problem, RequestError
 from masktalk.server.tasks import ANSWERS, Failed, Finished, Found, Order, Step, Task
 
 logger = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ class TaskFailed(Exception):
         super().__init__(problem.message)
         self.problem = problem
 
-    def as_refusal(self) -> Refusal:
+    def as_refusal(self) -> RequestError:
         """The same, as a reply to whoever sent the file."""
-        return Refusal(422, "upload", self.problem.message, self.problem.remedy)
+        return RequestError(422, "upload", self.problem.message, self.problem.remedy)
 
 
 async def run_task(

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 
 from masktalk.errors import MissingExtraError
-from masktalk.server.problems import Refusal
+from masktalk.server.problems import RequestError
 from masktalk.types import Audio
 
 _SECONDS = 20.0
@@ -32,7 +32,7 @@ async def say(text: str, voice: str, most_seconds: float) -> Audio:
 
     Raises:
         MissingExtraError: espeak-ng is not installed.
-        Refusal: 422, it does not know the voice or the speech is too long.
+        RequestError: 422, it does not know the voice or the speech is too long.
     """
     program = shutil.which("espeak-ng")
     if program is None:
@@ -49,13 +49,13 @@ async def say(text: str, voice: str, most_seconds: float) -> Audio:
             _talk(process, text, int(most_seconds * _BYTES_A_SECOND)), _SECONDS
         )
     except asyncio.TimeoutError as error:
-        raise Refusal(422, "text", "takes too long to speak", "say less") from error
+        raise RequestError(422, "text", "takes too long to speak", "say less") from error
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
     if len(sound) <= _HEADER:
-        raise Refusal(422, f"voice {voice}", "espeak-ng could not speak with it", "try en")
+        raise RequestError(422, f"voice {voice}", "espeak-ng could not speak with it", "try en")
     # A canonical WAV header; its lengths are those of an endless stream, so they say nothing.
     rate = int.from_bytes(sound[24:28], "little")
     pcm = sound[_HEADER : len(sound) - (len(sound) - _HEADER) % 2]
@@ -71,5 +71,5 @@ async def _talk(process: asyncio.subprocess.Process, text: str, most_bytes: int)
     while block := await process.stdout.read(1 << 16):
         sound += block
         if len(sound) > most_bytes:
-            raise Refusal(422, "text", "becomes too long a speech", "say less")
+            raise RequestError(422, "text", "becomes too long a speech", "say less")
     return sound

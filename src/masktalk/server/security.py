@@ -42,7 +42,7 @@ _HEADERS = {
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
-class Gate:
+class SecurityMiddleware:
     """ASGI middleware: Host and Origin (DNS rebinding, foreign pages), token, body size,
     safe headers, and a line in the log for every request.
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Path
 from starlette.requests import HTTPConnection
 
 from masktalk.server.jobs import Jobs
-from masktalk.server.live.hub import Hub
+from masktalk.server.live.manager import SessionManager
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import ServerOptions
 from masktalk.server.store import Store
@@ -22,7 +22,7 @@ class Services:
     options: ServerOptions
     store: Store
     jobs: Jobs
-    hub: Hub
+    sessions: SessionManager
     metrics: Metrics
     peers: set[Any] = field(default_factory=set)
 

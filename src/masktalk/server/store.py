@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from masktalk.avatar.manifest import MouthChoice
 from masktalk.errors import InputError
 from masktalk.server.messages import AvatarStatus, JobStatus
-from masktalk.server.problems import Problem, Refusal
+from masktalk.server.problems import Problem, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -199,11 +199,11 @@ class Store:
         """The record of that id.
 
         Raises:
-            Refusal: 404, there is none.
+            RequestError: 404, there is none.
         """
         record = self.find(kind, id)
         if record is None:
-            raise Refusal(404, f"{_KINDS[kind]} {id[:32]}", "there is none of that id")
+            raise RequestError(404, f"{_KINDS[kind]} {id[:32]}", "there is none of that id")
         return record
 
     def all(self, kind: type[R]) -> list[R]:
@@ -228,7 +228,7 @@ class Store:
     def folder(self, kind: type[Record], id: str) -> Path:
         """Where the files of a record lie."""
         if len(id) != 32 or not set(id) <= set("0123456789abcdef"):
-            raise Refusal(404, _KINDS[kind], "that is no id")
+            raise RequestError(404, _KINDS[kind], "that is no id")
         return self.data / f"{_KINDS[kind]}s" / id
 
     def make_folder(self, kind: type[Record], id: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import Request
 
-from masktalk.server.problems import Refusal
+from masktalk.server.problems import RequestError
 
 #: First bytes -> suffix of the stored file. The caller's own name decides nothing.
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
@@ -46,7 +46,7 @@ async def receive(request: Request, folder: Path) -> str:
         The suffix.
 
     Raises:
-        Refusal: 422, it is empty or of no kind we know.
+        RequestError: 422, it is empty or of no kind we know.
     """
     raw = folder / ".incoming"
     head = b""
@@ -64,14 +64,14 @@ def suffix_of(head: bytes) -> str:
     """The suffix that the first bytes of a file stand for.
 
     Raises:
-        Refusal: 422, for none.
+        RequestError: 422, for none.
     """
     if not head:
-        raise Refusal(422, "upload", "is empty", "send the file as the request's body")
+        raise RequestError(422, "upload", "is empty", "send the file as the request's body")
     for offset, magic, suffix in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return suffix
-    raise Refusal(
+    raise RequestError(
         422, "upload", "is neither picture, video nor sound", "send JPEG, PNG, MP4, WebM, WAV, ..."
     )
 

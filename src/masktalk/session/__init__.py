@@ -1,15 +1,15 @@
 """Live: speech streams in, frames and sound stream out, ruled by one clock."""
 
-from masktalk.session.apart import Cast, SessionApart, SessionLostError
 from masktalk.session.live import Session
-from masktalk.session.options import Moment, SessionOptions, SessionStats
+from masktalk.session.options import SessionOptions, SessionStats, Tick
+from masktalk.session.process import ProcessSession, SessionLostError, SessionSpec
 
 __all__ = [
-    "Cast",
-    "Moment",
+    "ProcessSession",
     "Session",
-    "SessionApart",
     "SessionLostError",
     "SessionOptions",
+    "SessionSpec",
     "SessionStats",
+    "Tick",
 ]

@@ -19,9 +19,9 @@ from masktalk.errors import OptionError
 from masktalk.media.resampling import StreamResampler
 from masktalk.overlay import with_overlay
 from masktalk.session.idle import IdleMotion
-from masktalk.session.options import BLOCK, Moment, SessionOptions, SessionStats
-from masktalk.session.stage import Stage
-from masktalk.session.timeline import Timeline
+from masktalk.session.options import BLOCK, SessionOptions, SessionStats, Tick
+from masktalk.session.renderer import FrameRenderer
+from masktalk.session.speech_buffer import SpeechBuffer
 from masktalk.speech import ArticulatorOptions, make_articulator
 from masktalk.types import Audio, Frame
 
@@ -46,13 +46,13 @@ _EBB = 0.01
 class Session:
     """One avatar, live.
 
-    Push speech whenever it comes; iterate over moments, which come in real time::
+    Push speech whenever it comes; iterate over ticks, which come in real time::
 
         async with Session(avatar, engine) as session:
             session.push_audio(pcm, 24_000)
             session.flush()
-            async for moment in session:
-                show(moment.frame), play(moment.audio)
+            async for tick in session:
+                show(tick.frame), play(tick.audio)
 
     ``push_audio``, ``flush`` and ``interrupt`` may be called from any thread.
 
@@ -83,8 +83,8 @@ class Session:
         self.stats = SessionStats()
         self.delay = self.options.delay or _LEAST_DELAY
         articulator = articulator if articulator is not None else _prompt_articulator()
-        self._timeline = self._make_timeline(articulator)
-        self._stage = self._make_stage(self._timeline, articulator)
+        self._buffer = self._make_buffer(articulator)
+        self._renderer = self._make_renderer(self._buffer, articulator)
         self._intake = StreamResampler(self.options.audio_rate, "MQ", restarts=True)
         self._pushing = threading.Lock()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="masktalk-session")
@@ -92,7 +92,7 @@ class Session:
         self._origin: float | None = None
         self._next = 0
         self._typical = 0.0  # seconds a frame takes, smoothed
-        self._renderer: asyncio.Task[None] | None = None
+        self._render_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Session:
         await self.start()
@@ -109,7 +109,7 @@ class Session:
         await loop.run_in_executor(self._pool, self._rehearse)  # much is loaded when first used
         seconds, first = await loop.run_in_executor(self._pool, self._rehearse)
         # The first frame costs more than any other, so it is made before the clock begins.
-        self._ready[0] = await loop.run_in_executor(self._pool, self._stage.picture, 0)
+        self._ready[0] = await loop.run_in_executor(self._pool, self._renderer.render, 0)
         self._typical = seconds
         if self.options.delay is None:
             wanted = max(2 * seconds, 1.2 * first) + 0.005
@@ -129,14 +129,14 @@ class Session:
         """
         with self._pushing:
             samples = self._intake.push(pcm, rate)
-            self._timeline.push(samples)
+            self._buffer.push(samples)
         self.stats.speech_seconds += len(samples) / self.options.audio_rate
 
     def flush(self) -> None:
         """What was pushed so far is a whole utterance: do not wait for more of it."""
         with self._pushing:
-            self._timeline.push(self._intake.flush())
-            self._timeline.flush()
+            self._buffer.push(self._intake.flush())
+            self._buffer.flush()
 
     def interrupt(self) -> None:
         """Be silent now: forget what waits, close the mouth."""
@@ -144,7 +144,7 @@ class Session:
         ebb = int(_EBB * self.options.audio_rate)
         with self._pushing:
             self._intake.flush()
-            self._stage.interrupt(index, ebb)
+            self._renderer.interrupt(index, ebb)
         self.stats.interrupts += 1
 
     @property
@@ -160,30 +160,30 @@ class Session:
     @property
     def queued(self) -> float:
         """Seconds of speech that wait."""
-        return self._timeline.queued / self.options.audio_rate
+        return self._buffer.queued / self.options.audio_rate
 
     @property
     def speaking(self) -> bool:
         """Whether speech is being said."""
-        return self._timeline.speaking or self._timeline.queued > 0
+        return self._buffer.speaking or self._buffer.queued > 0
 
-    async def __aiter__(self) -> AsyncIterator[Moment]:
-        """Moments in real time, each as late as it may be; ends when the session closes."""
+    async def __aiter__(self) -> AsyncIterator[Tick]:
+        """Ticks in real time, each as late as it may be; ends when the session closes."""
         self._origin = time.monotonic()
-        self._renderer = asyncio.create_task(self._render())
+        self._render_task = asyncio.create_task(self._render())
         try:
-            while not self._renderer.done():
+            while not self._render_task.done():
                 await self._sleep_until(self._start_of(self._next) + self.delay)
                 yield self._leave()
-            self._renderer.result()
+            self._render_task.result()
         finally:
-            self._renderer.cancel()
+            self._render_task.cancel()
 
     async def close(self) -> None:
         """Stop; iteration ends."""
-        if self._renderer is not None:
-            self._renderer.cancel()
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._stage.close)
+        if self._render_task is not None:
+            self._render_task.cancel()
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._renderer.close)
         self._pool.shutdown(wait=False)
 
     async def _render(self) -> None:
@@ -193,7 +193,7 @@ class Session:
         while True:
             await self._sleep_until(self._start_of(index))
             begun = time.monotonic()
-            frame = await loop.run_in_executor(self._pool, self._stage.picture, index)
+            frame = await loop.run_in_executor(self._pool, self._renderer.render, index)
             taken = time.monotonic() - begun
             self.stats.render_seconds += taken
             self._ready[index] = frame
@@ -207,28 +207,28 @@ class Session:
         if self._typical > self.delay and self.options.delay is None and not self.speaking:
             self.delay = min(self.delay + float(1 / self.rate), _MOST_DELAY)
 
-    def _leave(self) -> Moment:
+    def _leave(self) -> Tick:
         index = self._next
         self._next = index + 1
-        start, end = self._stage.position(index), self._stage.position(index + 1)
+        start, end = self._renderer.position(index), self._renderer.position(index + 1)
         begins = Fraction(index) / self.rate
-        samples = self._timeline.read(start, end)
-        span = self._timeline.onset(start, end)
+        samples = self._buffer.read(start, end)
+        span = self._buffer.onset(start, end)
         lateness = time.monotonic() - self._start_of(index) - self.delay
         frame = self._newest(index)
-        moment = Moment(
+        tick = Tick(
             index=index,
             time=begins,
             frame=frame,
             audio=Audio(samples, self.options.audio_rate, begins),
-            speaking=self._timeline.span(start) is not None,
+            speaking=self._buffer.span(start) is not None,
             onset=None if span is None else span.pushed,
-            ended=self._timeline.ended(end),
+            ended=self._buffer.ended(end),
             lateness=max(lateness, 0.0),
         )
-        self._timeline.forget(start - self.options.audio_rate // 4)
-        self._count(moment)
-        return moment
+        self._buffer.forget(start - self.options.audio_rate // 4)
+        self._count(tick)
+        return tick
 
     def _newest(self, index: int) -> Frame | None:
         """The frame of a tick, or one a little late: what would be shown instead is older."""
@@ -238,14 +238,14 @@ class Session:
         self._ready = {key: value for key, value in self._ready.items() if key > index}
         return frame
 
-    def _count(self, moment: Moment) -> None:
+    def _count(self, tick: Tick) -> None:
         stats = self.stats
-        if moment.frame is None:
+        if tick.frame is None:
             stats.dropped += 1
         else:
             stats.frames += 1
-        stats.late_audio += moment.lateness > 1 / self.rate
-        stats.worst_lateness = max(stats.worst_lateness, moment.lateness)
+        stats.late_audio += tick.lateness > 1 / self.rate
+        stats.worst_lateness = max(stats.worst_lateness, tick.lateness)
 
     @property
     def _begin(self) -> float:
@@ -258,10 +258,10 @@ class Session:
     async def _sleep_until(self, when: float) -> None:
         await asyncio.sleep(max(when - time.monotonic(), 0))
 
-    def _make_timeline(self, articulator: Articulator) -> Timeline:
+    def _make_buffer(self, articulator: Articulator) -> SpeechBuffer:
         rate = self.options.audio_rate
         ahead = articulator.lookahead
-        return Timeline(
+        return SpeechBuffer(
             rate=rate,
             block=int(rate * BLOCK),
             hold=int(rate * (float(ahead) + self.options.hold)),
@@ -269,30 +269,30 @@ class Session:
             limit=int(rate * self.options.queue),
         )
 
-    def _make_stage(self, timeline: Timeline, articulator: Articulator) -> Stage:
+    def _make_renderer(self, buffer: SpeechBuffer, articulator: Articulator) -> FrameRenderer:
         face = self.avatar.faces[0] if self.avatar.is_image else None
         idle = None
         if self.options.idle and face is not None:
             idle = IdleMotion(face, self.avatar.width, self.avatar.height)
-        return Stage(
-            self.avatar, self.engine, timeline, self.rate, articulator, self.options.fade, idle
+        return FrameRenderer(
+            self.avatar, self.engine, buffer, self.rate, articulator, self.options.fade, idle
         )
 
     def _rehearse(self) -> tuple[float, float]:
         """Seconds that a speaking frame takes, and the first one of an utterance, which must
-        catch up with the look-ahead; measured on a stage of its own."""
+        catch up with the look-ahead; measured on a renderer of its own."""
         articulator = _prompt_articulator()
-        timeline = self._make_timeline(articulator)
-        stage = self._make_stage(timeline, articulator)
+        buffer = self._make_buffer(articulator)
+        renderer = self._make_renderer(buffer, articulator)
         noise = np.random.default_rng(0).normal(0, 0.1, self.options.audio_rate)
         taken = []
         for index in range(_REHEARSED):
             if index == _REHEARSED_ONSET:
-                timeline.push(np.asarray(noise, np.float32))
+                buffer.push(np.asarray(noise, np.float32))
             begun = time.perf_counter()
-            stage.picture(index)
+            renderer.render(index)
             taken.append(time.perf_counter() - begun)
-        stage.close()
+        renderer.close()
         return statistics.median(taken[_REHEARSED_ONSET + 1 :]), taken[_REHEARSED_ONSET]
 
 

@@ -52,7 +52,7 @@ class SessionOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class Tick:
     """What leaves the session at one tick of its clock.
 
     Attributes:
@@ -63,7 +63,7 @@ class Moment:
         speaking: Whether speech, not silence, is playing.
         onset: Monotonic time at which the speech that begins here was pushed, else None.
         ended: How many flushed utterances end here.
-        lateness: Seconds by which the moment left after it was due.
+        lateness: Seconds by which the tick left after it was due.
     """
 
     index: int
@@ -81,9 +81,9 @@ class SessionStats:
     """Counts since the session began; only ever grow.
 
     Attributes:
-        frames: Moments that left with a frame.
-        dropped: Moments that left without one.
-        late_audio: Moments that left more than one frame after they were due.
+        frames: Ticks that left with a frame.
+        dropped: Ticks that left without one.
+        late_audio: Ticks that left more than one frame after they were due.
         worst_lateness: Seconds, the largest seen.
         render_seconds: Time spent making frames, summed.
         speech_seconds: Speech accepted.

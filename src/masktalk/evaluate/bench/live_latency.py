@@ -23,7 +23,7 @@ from masktalk.avatar import Avatar
 from masktalk.engines import make_engine
 from masktalk.media import read_audio
 from masktalk.preparation import prepare
-from masktalk.session import Cast, Moment, Session, SessionApart, SessionOptions
+from masktalk.session import ProcessSession, Session, SessionOptions, SessionSpec, Tick
 from masktalk.types import Audio, FloatArray, UInt8Array
 
 _SIZE = 512
@@ -45,8 +45,8 @@ class LiveFigures:
         sessions: How many ran beside one another.
         seconds: For how long.
         dropped_share: The worst session's.
-        late_audio: Moments more than one frame late, of all sessions.
-        worst_lateness: The latest of all moments.
+        late_audio: Ticks more than one frame late, of all sessions.
+        worst_lateness: The latest of all ticks.
         worst_skew: Between a frame and the sound it left with.
         skew_early: Mean lateness in the first tenth of the time.
         skew_late: Mean lateness in the last tenth.
@@ -143,11 +143,11 @@ async def _latency(bundle: Path, trials: int) -> dict[str, Any]:
         engine = make_engine("warp", {"head_motion": "off"})  # only the mouth shall move
         async with Session(avatar, engine, options) as session:
             trial = _Trial(session, avatar)
-            async for moment in session:
-                trial.see(moment)
-                if moment.index == 25:
+            async for tick in session:
+                trial.see(tick)
+                if tick.index == 25:
                     script = asyncio.create_task(_script(trial, trials))
-                if moment.index > 25 and script.done():
+                if tick.index > 25 and script.done():
                     script.result()
                     break
     return {
@@ -177,17 +177,17 @@ class _Trial:
         self.visible: list[float] = []
         self.stills: list[float] = []
 
-    def see(self, moment: Moment) -> None:
+    def see(self, tick: Tick) -> None:
         """Record one frame as it leaves."""
         now = time.monotonic()
-        if moment.onset is not None:
-            self._onset = (moment.time, moment.onset)
-        if moment.frame is None:
+        if tick.onset is not None:
+            self._onset = (tick.time, tick.onset)
+        if tick.frame is None:
             return
-        grey = self._grey(moment.frame.pixels)
+        grey = self._grey(tick.frame.pixels)
         if self._rest is None:
             self._rest = grey
-        if self._onset is not None and moment.frame.time >= self._onset[0]:
+        if self._onset is not None and tick.frame.time >= self._onset[0]:
             self.onsets[self.kind].append(now - self._onset[1])
             self._onset = None
         moved = float(np.abs(grey - self._rest).mean())
@@ -242,7 +242,7 @@ async def _stream(session: Session, samples: FloatArray, rate: int, step: int) -
 
 
 async def _crowd(bundle: Path, count: int, seconds: float) -> dict[str, Any]:
-    sessions = [SessionApart(Cast(bundle)) for _ in range(count)]
+    sessions = [ProcessSession(SessionSpec(bundle)) for _ in range(count)]
     for session in sessions:
         await session.start()
     begun, spent = time.monotonic(), time.process_time()
@@ -270,7 +270,7 @@ class _Attendance:
     """Notes of one listener.
 
     Attributes:
-        lateness: Seconds, one a moment.
+        lateness: Seconds, one a tick.
         worst_skew: Seconds between a frame and the sound it left with.
         memory_early: Bytes resident in its process after a tenth of the time.
         memory_late: The same at the end.
@@ -287,19 +287,19 @@ class _Attendance:
         return float(np.mean(self.lateness[:tenth] if early else self.lateness[-tenth:]))
 
 
-async def _attend(session: SessionApart, seconds: float) -> _Attendance:
+async def _attend(session: ProcessSession, seconds: float) -> _Attendance:
     speech, noted = _speech(), _Attendance()
     total = int(seconds * session.rate)
-    async for moment in session:
+    async for tick in session:
         if session.queued < 2:
             session.push_audio(speech.samples, speech.sample_rate)
-        if moment.frame is not None:
-            skew = abs(float(moment.frame.time - moment.time))
+        if tick.frame is not None:
+            skew = abs(float(tick.frame.time - tick.time))
             noted.worst_skew = max(noted.worst_skew, skew)
-        noted.lateness.append(moment.lateness)
-        if moment.index == total // 10:
+        noted.lateness.append(tick.lateness)
+        if tick.index == total // 10:
             noted.memory_early = _memory(session.process_id)
-        if moment.index >= total:
+        if tick.index >= total:
             noted.memory_late = _memory(session.process_id)
             break
     return noted

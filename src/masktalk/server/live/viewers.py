@@ -7,32 +7,32 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from masktalk.server.problems import Refusal
-from masktalk.session import Moment
+from masktalk.server.problems import RequestError
+from masktalk.session import Tick
 
-#: Moments a slow viewer may lag behind before it loses some.
+#: Ticks a slow viewer may lag behind before it loses some.
 _MAX_LAG = 12
 
 
 class Viewer:
-    """One connection's view of a session: moments, newest kept when it is slow."""
+    """One connection's view of a session: ticks, newest kept when it is slow."""
 
     def __init__(self) -> None:
-        self._moments: asyncio.Queue[Moment | None] = asyncio.Queue()
+        self._ticks: asyncio.Queue[Tick | None] = asyncio.Queue()
 
-    def show(self, moment: Moment) -> None:
-        """Pass a moment on; the oldest goes when too many wait."""
-        if self._moments.qsize() >= _MAX_LAG:
-            self._moments.get_nowait()
-        self._moments.put_nowait(moment)
+    def show(self, tick: Tick) -> None:
+        """Pass a tick on; the oldest goes when too many wait."""
+        if self._ticks.qsize() >= _MAX_LAG:
+            self._ticks.get_nowait()
+        self._ticks.put_nowait(tick)
 
     def end(self) -> None:
         """Say that nothing more comes."""
-        self._moments.put_nowait(None)
+        self._ticks.put_nowait(None)
 
-    async def __aiter__(self) -> AsyncIterator[Moment]:
-        while (moment := await self._moments.get()) is not None:
-            yield moment
+    async def __aiter__(self) -> AsyncIterator[Tick]:
+        while (tick := await self._ticks.get()) is not None:
+            yield tick
 
 
 class Reservation:
@@ -74,10 +74,10 @@ class Viewers:
         """Keep a place for a viewer that is connecting.
 
         Raises:
-            Refusal: 429, too many are connected or connecting.
+            RequestError: 429, too many are connected or connecting.
         """
         if len(self._connected) + len(self._reserved) >= self._limit:
-            raise Refusal(429, "viewers", "too many connections to this session")
+            raise RequestError(429, "viewers", "too many connections to this session")
         return Reservation(self._reserved)
 
     @contextmanager
@@ -85,7 +85,7 @@ class Viewers:
         """Connect a viewer, in its reserved place if it has one.
 
         Raises:
-            Refusal: 429, too many are connected or connecting.
+            RequestError: 429, too many are connected or connecting.
         """
         (reservation or self.reserve()).release()
         viewer = Viewer()
@@ -96,10 +96,10 @@ class Viewers:
             self._connected.discard(viewer)
             self._last_seen = time.monotonic()
 
-    def show(self, moment: Moment) -> None:
-        """Pass a moment to every viewer."""
+    def show(self, tick: Tick) -> None:
+        """Pass a tick to every viewer."""
         for viewer in self._connected:
-            viewer.show(moment)
+            viewer.show(tick)
 
     def end(self) -> None:
         """Tell every viewer that nothing more comes."""

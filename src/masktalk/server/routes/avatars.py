@@ -23,7 +23,7 @@ from masktalk.landmarks import (
 )
 from masktalk.server.jobs import BUNDLE, POINTS, job_info, source_path
 from masktalk.server.messages import AvatarInfo, AvatarRename, JobInfo, Rig, RigUpdate
-from masktalk.server.problems import Refusal
+from masktalk.server.problems import RequestError
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.services import IdPath, Served
 from masktalk.server.store import AvatarRecord, JobRecord, new_id
@@ -49,7 +49,7 @@ async def upload(
     """Upload a picture or video as the request's body. Prepare it next."""
     store, limits = served.store, served.options.limits
     if store.count(AvatarRecord) >= limits.avatars:
-        raise Refusal(409, "avatars", f"{limits.avatars} are kept already", "delete one first")
+        raise RequestError(409, "avatars", f"{limits.avatars} are kept already", "delete one first")
     id = new_id()
     folder = store.make_folder(AvatarRecord, id)
     try:
@@ -100,9 +100,9 @@ async def rename(id: IdPath, change: AvatarRename, served: Served) -> AvatarInfo
 async def delete(id: IdPath, served: Served) -> Response:
     """Forget it: its files, its jobs, its sessions."""
     served.store.get(AvatarRecord, id)
-    for live in served.hub:
+    for live in served.sessions:
         if live.avatar_id == id:
-            await served.hub.close(live.id)
+            await served.sessions.close(live.id)
     for job in served.store.all(JobRecord):
         if job.avatar == id:
             await served.jobs.cancel(job.id)
@@ -117,7 +117,9 @@ async def prepare(id: IdPath, served: Served) -> JobInfo:
     avatar = served.store.get(AvatarRecord, id)
     running = served.store.find(JobRecord, avatar.job) if avatar.job else None
     if running is not None and running.status in ("queued", "running"):
-        raise Refusal(409, f"avatar {avatar.name}", "is being prepared", "wait, or cancel its job")
+        raise RequestError(
+            409, f"avatar {avatar.name}", "is being prepared", "wait, or cancel its job"
+        )
     job = served.jobs.submit(JobRecord(kind="prepare", avatar=id))
     avatar.job, avatar.status, avatar.problem = job.id, "preparing", None
     served.store.put(avatar)

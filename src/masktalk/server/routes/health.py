@@ -32,7 +32,7 @@ async def healthz(served: Served, response: Response) -> Health:
         status=status,
         free_bytes=free,
         version=version("masktalk"),
-        sessions=len(served.hub),
+        sessions=len(served.sessions),
         jobs_waiting=served.jobs.waiting,
         say=can_say(),
     )

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Response, WebSocket
 
 from masktalk.errors import MasktalkError
 from masktalk.server.jobs import BUNDLE
-from masktalk.server.live.hub import AUDIO_RATE, LiveSession
-from masktalk.server.live.rtc import Peer
-from masktalk.server.live.socket import Wire
+from masktalk.server.live.manager import AUDIO_RATE, LiveSession
+from masktalk.server.live.webrtc import Peer
+from masktalk.server.live.websocket import WebSocketConnection
 from masktalk.server.messages import (
     ControlRequest,
     Flush,
@@ -19,7 +19,7 @@ from masktalk.server.messages import (
     Say,
     SessionDescription,
 )
-from masktalk.server.problems import Refusal, problem_of
+from masktalk.server.problems import RequestError, problem_of
 from masktalk.server.routes.speech import samples_of, synthesise
 from masktalk.server.services import IdPath, Served, Services
 from masktalk.server.store import AvatarRecord
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/api/live", tags=["live"])
 @router.get("")
 async def list_sessions(served: Served) -> list[LiveInfo]:
     """Every live session."""
-    return [live.info() for live in served.hub]
+    return [live.info() for live in served.sessions]
 
 
 @router.post("", status_code=201)
@@ -38,22 +38,22 @@ async def open_session(wish: LiveRequest, served: Served) -> LiveInfo:
     """Let a prepared avatar go live. Connect soon; an abandoned session ends by itself."""
     avatar = served.store.get(AvatarRecord, wish.avatar)
     if avatar.status != "ready":
-        raise Refusal(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
+        raise RequestError(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
     folder = served.store.folder(AvatarRecord, avatar.id) / BUNDLE
-    return (await served.hub.open(avatar.id, folder, wish.fps)).info()
+    return (await served.sessions.open(avatar.id, folder, wish.fps)).info()
 
 
 @router.get("/{id}")
 async def read_session(id: IdPath, served: Served) -> LiveInfo:
     """How a session is doing."""
-    return served.hub.get(id).info()
+    return served.sessions.get(id).info()
 
 
 @router.delete("/{id}", status_code=204)
 async def close_session(id: IdPath, served: Served) -> Response:
     """End a session."""
-    served.hub.get(id)
-    await served.hub.close(id)
+    served.sessions.get(id)
+    await served.sessions.close(id)
     return Response(status_code=204)
 
 
@@ -61,9 +61,9 @@ async def close_session(id: IdPath, served: Served) -> Response:
 async def offer(id: IdPath, description: SessionDescription, served: Served) -> SessionDescription:
     """WebRTC: an offer in (video and audio, the browser's microphone if it likes), the
     answer out, candidates included."""
-    live = served.hub.get(id)
+    live = served.sessions.get(id)
     if description.type != "offer":
-        raise Refusal(422, "description", "is no offer")
+        raise RequestError(422, "description", "is no offer")
     peer = Peer(live, served.options.ice_servers)
     served.peers.add(peer)
     peer.on_closed(lambda: served.peers.discard(peer))
@@ -73,7 +73,7 @@ async def offer(id: IdPath, description: SessionDescription, served: Served) -> 
 @router.post("/{id}/control")
 async def control(id: IdPath, request: ControlRequest, served: Served) -> LiveInfo:
     """Say, play, flush, interrupt or close, without a WebSocket."""
-    live, wish = served.hub.get(id), request.control
+    live, wish = served.sessions.get(id), request.control
     if isinstance(wish, Say | Play):
         await _speak(served, live, wish)
     elif isinstance(wish, Flush):
@@ -81,7 +81,7 @@ async def control(id: IdPath, request: ControlRequest, served: Served) -> LiveIn
     elif isinstance(wish, Interrupt):
         live.interrupt()
     else:
-        await served.hub.close(id)
+        await served.sessions.close(id)
     return live.info()
 
 
@@ -90,14 +90,14 @@ async def socket(websocket: WebSocket, id: str, served: Served) -> None:
     """Control messages as JSON, speech as binary; states, errors and frames back."""
     await websocket.accept()
     try:
-        live = served.hub.get(id)
+        live = served.sessions.get(id)
 
         async def speak(wish: Say | Play) -> None:
             await _speak(served, live, wish)
 
         most = served.options.limits.message_bytes
-        if await Wire(websocket, live, speak, most).run():
-            await served.hub.close(id)
+        if await WebSocketConnection(websocket, live, speak, most).run():
+            await served.sessions.close(id)
     except MasktalkError as error:
         await websocket.send_json({"type": "error", "error": problem_of(error).model_dump()})
         await websocket.close(1008)

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse
 
 from masktalk.server.jobs import VIDEO, job_info
 from masktalk.server.messages import JobInfo, RenderRequest
-from masktalk.server.problems import Refusal
+from masktalk.server.problems import RequestError
 from masktalk.server.services import IdPath, Served
 from masktalk.server.store import AvatarRecord, JobRecord, SpeechRecord
 
@@ -26,7 +26,7 @@ async def create_render(wish: RenderRequest, served: Served) -> JobInfo:
     avatar = served.store.get(AvatarRecord, wish.avatar)
     served.store.get(SpeechRecord, wish.speech)
     if avatar.status != "ready":
-        raise Refusal(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
+        raise RequestError(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
     job = JobRecord(kind="render", **wish.model_dump())
     return job_info(served.jobs.submit(job))
 
@@ -37,5 +37,5 @@ async def video(id: IdPath, served: Served) -> FileResponse:
     job = served.store.get(JobRecord, id)
     path = served.store.folder(JobRecord, id) / VIDEO
     if job.kind != "render" or job.status != "done" or not path.exists():
-        raise Refusal(409, "render", f"is {job.status}, not done")
+        raise RequestError(409, "render", f"is {job.status}, not done")
     return FileResponse(path, media_type="video/mp4", filename="masktalk.mp4")

@@ -14,9 +14,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from masktalk.server.jobs import source_path
-from masktalk.server.live.hub import AUDIO_RATE
+from masktalk.server.live.manager import AUDIO_RATE
 from masktalk.server.messages import SayRequest, SpeechInfo
-from masktalk.server.problems import Refusal
+from masktalk.server.problems import RequestError
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.say import say
 from masktalk.server.services import IdPath, Served, Services
@@ -64,7 +64,7 @@ async def delete_speech(id: IdPath, served: Served) -> Response:
     """Forget it."""
     served.store.get(SpeechRecord, id)
     if id in _in_use(served):
-        raise Refusal(409, "speech", "a render needs it still", "cancel the render first")
+        raise RequestError(409, "speech", "a render needs it still", "cancel the render first")
     served.store.drop(SpeechRecord, id)
     return Response(status_code=204)
 
@@ -74,11 +74,11 @@ async def synthesise(served: Services, text: str, voice: str) -> SpeechInfo:
 
     Raises:
         MissingExtraError: espeak-ng is not installed.
-        Refusal: The text is too long, or the voice unknown.
+        RequestError: The text is too long, or the voice unknown.
     """
     limits = served.options.limits
     if len(text) > limits.text_characters:
-        raise Refusal(422, "text", f"is longer than {limits.text_characters} characters")
+        raise RequestError(422, "text", f"is longer than {limits.text_characters} characters")
     spoken = await say(text, voice, limits.speech_seconds)
     id = new_id()
     folder = served.store.make_folder(SpeechRecord, id)
@@ -93,7 +93,7 @@ def samples_of(served: Services, id: str) -> Path:
     """Where the decoded samples of a speech lie.
 
     Raises:
-        Refusal: 404, there is no such speech.
+        RequestError: 404, there is no such speech.
     """
     served.store.get(SpeechRecord, id)
     return served.store.folder(SpeechRecord, id) / SAMPLES

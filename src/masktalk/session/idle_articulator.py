@@ -16,7 +16,7 @@ STEPS = 100
 _CUT_STEPS = 2
 
 
-class LiveMouth:
+class IdleArticulator:
     """Wraps an articulator for a stream that is mostly silence.
 
     In silence the mouth rests and nothing needs to be heard ahead, so steps come out as

@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from masktalk.session.mouth import LiveMouth
+from masktalk.session.idle_articulator import IdleArticulator
 from masktalk.types import CHANNELS, Audio
 
 JAW = CHANNELS.index("jawOpen")
@@ -15,7 +15,7 @@ class Talk:
 
     def __init__(self, articulator, spans):
         self.spans = spans
-        self.mouth = LiveMouth(articulator, self.speaking, Fraction(6, 100))
+        self.mouth = IdleArticulator(articulator, self.speaking, Fraction(6, 100))
         self.values = []
         self.certain = []
 

@@ -15,8 +15,8 @@ from masktalk.types import FloatArray
 
 
 @dataclass
-class Span:
-    """A stretch of the timeline with speech in it, in samples.
+class Utterance:
+    """A stretch of the buffer with speech in it, in samples.
 
     Attributes:
         start: Its first sample.
@@ -29,7 +29,7 @@ class Span:
     pushed: float
 
 
-class Timeline:
+class SpeechBuffer:
     """Queue in, one unbroken sound out: speech where there is some, silence elsewhere.
 
     Nothing is decided before somebody reads it: sound is *committed* block by block as
@@ -67,7 +67,7 @@ class Timeline:
         self._sound = np.zeros(0, np.float32)
         self._origin = 0
         self._quiet_for = 0
-        self._spans: deque[Span] = deque()
+        self._spans: deque[Utterance] = deque()
         self._ends: deque[int] = deque()
 
     @property
@@ -145,7 +145,7 @@ class Timeline:
             got = self._sound[max(first, 0) : max(last, 0)]
             return np.concatenate([np.zeros(missing, np.float32), got]) if missing else got.copy()
 
-    def span(self, position: int) -> Span | None:
+    def span(self, position: int) -> Utterance | None:
         """The utterance that covers a position, or None."""
         with self._lock:
             for span in reversed(self._spans):
@@ -153,7 +153,7 @@ class Timeline:
                     return span
         return None
 
-    def onset(self, start: int, end: int) -> Span | None:
+    def onset(self, start: int, end: int) -> Utterance | None:
         """The utterance that begins in ``[start, end)``, or None."""
         with self._lock:
             return next((span for span in self._spans if start <= span.start < end), None)
@@ -182,7 +182,7 @@ class Timeline:
         start = self.end
         if not self.speaking and self._ready():
             pushed = self._waiting_since if self._waiting_since is not None else self._clock()
-            self._spans.append(Span(start, None, pushed))
+            self._spans.append(Utterance(start, None, pushed))
             self._quiet_for = 0
         block = np.zeros(self.block, np.float32)
         filled = self._fill(block, start) if self.speaking else 0

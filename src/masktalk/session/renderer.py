@@ -1,4 +1,4 @@
-"""Engine, avatar and timeline together: the picture for any tick, on demand."""
+"""Engine, avatar and speech buffer together: the frame of any tick, on demand."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING
 from masktalk.engines.base import Articulator, Engine, Speech
 from masktalk.rendering import compose_one
 from masktalk.session.idle import IdleMotion
-from masktalk.session.mouth import LiveMouth
-from masktalk.session.timeline import Timeline
+from masktalk.session.idle_articulator import IdleArticulator
+from masktalk.session.speech_buffer import SpeechBuffer
 from masktalk.types import Audio, Frame, Patch
 
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
 
 
-class Stage:
-    """Makes frames one at a time by pulling the engine, which pulls the timeline.
+class FrameRenderer:
+    """Makes frames one at a time by pulling the engine, which pulls the buffer.
 
-    Knows nothing of the clock on the wall: whoever calls ``picture`` decides when.
+    Knows nothing of the clock on the wall: whoever calls ``render`` decides when.
 
     Args:
         avatar: Who speaks.
         engine: Moves the mouth; already prepared.
-        timeline: What is heard.
+        buffer: What is heard.
         rate: Frames per second.
         articulator: Hears speech; the engine's own idle costs are then avoided.
         fade: Seconds of a cross-fade between rest and speech.
@@ -37,16 +37,16 @@ class Stage:
         self,
         avatar: Avatar,
         engine: Engine,
-        timeline: Timeline,
+        buffer: SpeechBuffer,
         rate: Fraction,
         articulator: Articulator,
         fade: Fraction,
         idle: IdleMotion | None,
     ) -> None:
-        self._avatar, self._engine, self._timeline = avatar, engine, timeline
+        self._avatar, self._engine, self._buffer = avatar, engine, buffer
         self._rate = rate
         self._idle = idle
-        self._mouth = LiveMouth(articulator, self._speaking, fade)
+        self._mouth = IdleArticulator(articulator, self._speaking, fade)
         self._lock = threading.Lock()
         self._restart_at: int | None = 0
         self._patches: Iterator[Patch | None] = iter(())
@@ -57,12 +57,12 @@ class Stage:
         self._pulled_none = True
         # A frame always needs a frame's worth of sound, so that much comes in one block: it
         # costs the articulator less than several. What is needed beyond comes in small ones.
-        whole_blocks = max(self.position(1) // timeline.block, 1)
-        self._stride = whole_blocks * timeline.block
+        whole_blocks = max(self.position(1) // buffer.block, 1)
+        self._stride = whole_blocks * buffer.block
 
     def position(self, index: int) -> int:
         """The sample at which tick ``index`` begins."""
-        return int(index * self._timeline.rate / self._rate)
+        return int(index * self._buffer.rate / self._rate)
 
     def interrupt(self, index: int, ebb: int) -> None:
         """From tick ``index`` on there is silence; the mouth closes at once.
@@ -73,13 +73,13 @@ class Stage:
         at = self.position(index)
         if self._mouth.is_used:
             self._mouth.cut()
-            self._timeline.interrupt(at, ebb, quiet_until=self._pulled)
+            self._buffer.interrupt(at, ebb, quiet_until=self._pulled)
             return
-        self._timeline.interrupt(at, ebb)
+        self._buffer.interrupt(at, ebb)
         with self._lock:
             self._restart_at = index
 
-    def picture(self, index: int) -> Frame:
+    def render(self, index: int) -> Frame:
         """The frame of a tick; indices only grow, those left out are skipped cheaply."""
         with self._lock:
             at, self._restart_at = self._restart_at, None
@@ -91,9 +91,9 @@ class Stage:
         while self._next <= index:
             patch = next(self._patches)
             self._next += 1
-        moment = Fraction(index) / self._rate
-        frame = compose_one(self._avatar, patch, Fraction(0), moment)
-        return frame if self._idle is None else self._idle.apply(frame, float(moment))
+        time = Fraction(index) / self._rate
+        frame = compose_one(self._avatar, patch, Fraction(0), time)
+        return frame if self._idle is None else self._idle.apply(frame, float(time))
 
     def close(self) -> None:
         """Let the engine go."""
@@ -118,13 +118,13 @@ class Stage:
     def _blocks(self, start: int) -> Iterator[Audio]:
         position = start
         while True:
-            size = self._stride if self._pulled_none else self._timeline.block
+            size = self._stride if self._pulled_none else self._buffer.block
             self._pulled_none = False
             self._pulled = position + size
-            samples = self._timeline.read(position, self._pulled)
-            time = Fraction(position - start, self._timeline.rate)
+            samples = self._buffer.read(position, self._pulled)
+            time = Fraction(position - start, self._buffer.rate)
             position += len(samples)
-            yield Audio(samples, self._timeline.rate, time)
+            yield Audio(samples, self._buffer.rate, time)
 
     def _speaking(self, time: Fraction) -> bool:
-        return self._timeline.span(round(time * self._timeline.rate)) is not None
+        return self._buffer.span(round(time * self._buffer.rate)) is not None

@@ -1,4 +1,4 @@
-"""WebRTC: a session's moments as a video and a sound track, a microphone as speech."""
+"""WebRTC: a session's ticks as a video and a sound track, a microphone as speech."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamT
 from av.audio.resampler import AudioResampler
 
 from masktalk.errors import MasktalkError
-from masktalk.server.live.hub import AUDIO_RATE, LiveSession
+from masktalk.server.live.manager import AUDIO_RATE, LiveSession
 from masktalk.server.live.viewers import Reservation, Viewer
 from masktalk.server.messages import SessionDescription
-from masktalk.server.problems import Refusal
+from masktalk.server.problems import RequestError
 from masktalk.types import Frame
 
 logger = logging.getLogger(__name__)
@@ -132,17 +132,17 @@ class Peer:
         """Take an offer, give the answer.
 
         Raises:
-            Refusal: 422, it is no usable offer; 429, too many viewers are connected.
+            RequestError: 422, it is no usable offer; 429, too many viewers are connected.
         """
         connection = self._connection
         try:
             self._place = self._live.viewers.reserve()
-        except Refusal:
+        except RequestError:
             await self.close()
             raise
         if offer.sdp.count("a=candidate") > _MAX_CANDIDATES:
             await self.close()
-            raise Refusal(422, "offer", f"has more than {_MAX_CANDIDATES} candidates")
+            raise RequestError(422, "offer", f"has more than {_MAX_CANDIDATES} candidates")
         connection.add_listener("track", self._on_track)
         connection.add_listener("connectionstatechange", self._on_state)
         try:
@@ -156,7 +156,7 @@ class Peer:
             await connection.setLocalDescription(answer)
         except _UNUSABLE as error:
             await self.close()
-            raise Refusal(422, "offer", f"cannot be used ({error})") from error
+            raise RequestError(422, "offer", f"cannot be used ({error})") from error
         except Exception:
             await self.close()
             raise
@@ -189,7 +189,7 @@ class Peer:
             await self._send()
         except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
             logger.info("webrtc not connected in time", extra={"session": self._live.id})
-        except Refusal as refusal:
+        except RequestError as refusal:
             logger.info("webrtc refused", extra={"session": self._live.id, "why": str(refusal)})
         await self.close()
 
@@ -198,12 +198,12 @@ class Peer:
             await self._pass_on(viewer)
 
     async def _pass_on(self, viewer: Viewer) -> None:
-        async for moment in viewer:
+        async for tick in viewer:
             if self._connection.connectionState != "connected":
                 continue
-            self._sound.play(moment.audio.samples)
-            if moment.frame is not None:
-                self._video.show(moment.frame)
+            self._sound.play(tick.audio.samples)
+            if tick.frame is not None:
+                self._video.show(tick.frame)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio":

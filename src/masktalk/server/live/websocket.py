@@ -16,10 +16,10 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from masktalk.errors import MasktalkError
-from masktalk.server.live.hub import LiveSession
+from masktalk.server.live.manager import LiveSession
 from masktalk.server.messages import AudioFormat, Close, Control, Flush, Interrupt, Play, Say, Watch
 from masktalk.server.problems import Problem, problem_of
-from masktalk.session import Moment
+from masktalk.session import Tick
 from masktalk.types import Frame
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _TYPES: dict[str, np.dtype[Any]] = {"pcm16": np.dtype("<i2"), "float32": np.dtyp
 Speaker = Callable[[Say | Play], Awaitable[None]]
 
 
-class Wire:
+class WebSocketConnection:
     """One WebSocket.
 
     Args:
@@ -76,7 +76,7 @@ class Wire:
             try:
                 if message.get("bytes") is not None:
                     self._hear(message["bytes"])
-                elif await self._obey(message.get("text") or ""):
+                elif await self._handle_commands(message.get("text") or ""):
                     return True
             except MasktalkError as error:
                 await self._complain(problem_of(error))
@@ -86,7 +86,7 @@ class Wire:
                 text = f"{where}: {first['msg']}"
                 await self._complain(Problem(type="ValidationError", message=text))
 
-    async def _obey(self, text: str) -> bool:
+    async def _handle_commands(self, text: str) -> bool:
         control = CONTROLS.validate_json(text[: self._most_bytes])
         if isinstance(control, Close):
             return True
@@ -129,16 +129,16 @@ class Wire:
             self._live.viewers.attach() as viewer,
             contextlib.suppress(WebSocketDisconnect, RuntimeError),
         ):
-            async for moment in viewer:
-                await self._send(SOUND, moment, _pcm16(moment))
-                if moment.frame is not None and float(moment.time) >= due:
-                    due = max(due + 1 / fps, float(moment.time))
-                    picture = await asyncio.to_thread(_webp, moment.frame)
-                    await self._send(FRAME, moment, picture)
+            async for tick in viewer:
+                await self._send(SOUND, tick, _pcm16(tick))
+                if tick.frame is not None and float(tick.time) >= due:
+                    due = max(due + 1 / fps, float(tick.time))
+                    picture = await asyncio.to_thread(_webp, tick.frame)
+                    await self._send(FRAME, tick, picture)
 
-    async def _send(self, kind: int, moment: Moment, body: bytes) -> None:
+    async def _send(self, kind: int, tick: Tick, body: bytes) -> None:
         async with self._sending:
-            await self._socket.send_bytes(_HEADER.pack(kind, float(moment.time)) + body)
+            await self._socket.send_bytes(_HEADER.pack(kind, float(tick.time)) + body)
 
 
 async def _drain(viewer: Any, socket: WebSocket) -> None:
@@ -150,8 +150,8 @@ async def _drain(viewer: Any, socket: WebSocket) -> None:
         await socket.close(1001)
 
 
-def _pcm16(moment: Moment) -> bytes:
-    return bytes(np.rint(moment.audio.samples * 32767).astype("<i2").tobytes())
+def _pcm16(tick: Tick) -> bytes:
+    return bytes(np.rint(tick.audio.samples * 32767).astype("<i2").tobytes())
 
 
 def _webp(frame: Frame) -> bytes:

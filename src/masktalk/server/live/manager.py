@@ -17,9 +17,9 @@ from masktalk.server.live.viewers import Viewers
 from masktalk.server.messages import LiveInfo
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
-from masktalk.server.problems import Problem, Refusal, problem_of
+from masktalk.server.problems import Problem, RequestError, problem_of
 from masktalk.server.store import new_id
-from masktalk.session import Cast, Moment, SessionApart, SessionOptions
+from masktalk.session import ProcessSession, SessionOptions, SessionSpec, Tick
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class LiveSession:
         folder: Its bundle.
         fps: Frames per second; None for the avatar's own.
         limits: How much may wait, how long it may idle.
-        metrics: Told of every moment.
+        metrics: Told of every tick.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LiveSession:
         options = SessionOptions(
             rate=rate, audio_rate=AUDIO_RATE, queue=limits.session_queue_seconds
         )
-        self.session = SessionApart(Cast(folder, options=options))
+        self.session = ProcessSession(SessionSpec(folder, options=options))
         self.problem: Problem | None = None
         self.viewers = Viewers(limits.viewers)
         self._plays: asyncio.Queue[tuple[Path, int]] = asyncio.Queue(_MAX_PLAYS)
@@ -88,10 +88,10 @@ class LiveSession:
         """Play a decoded speech after those that wait, without holding it all in the session.
 
         Raises:
-            Refusal: 429, too many wait.
+            RequestError: 429, too many wait.
         """
         if self._plays.full():
-            raise Refusal(429, "speech", f"{_MAX_PLAYS} speeches wait already", "try later")
+            raise RequestError(429, "speech", f"{_MAX_PLAYS} speeches wait already", "try later")
         self._plays.put_nowait((samples, rate))
         if self._feeder is None or self._feeder.done():
             self._feeder = asyncio.create_task(self._feed())
@@ -143,9 +143,9 @@ class LiveSession:
     async def _run(self) -> None:
         late = 0
         try:
-            async for moment in self.session:
-                self.viewers.show(moment)
-                self._measure(moment, self.session.stats.late_audio - late)
+            async for tick in self.session:
+                self.viewers.show(tick)
+                self._measure(tick, self.session.stats.late_audio - late)
                 late = self.session.stats.late_audio
         except MasktalkError as error:
             self.problem = problem_of(error)
@@ -153,16 +153,16 @@ class LiveSession:
         finally:
             self.viewers.end()
 
-    def _measure(self, moment: Moment, late: int) -> None:
+    def _measure(self, tick: Tick, late: int) -> None:
         metrics = self._metrics
-        (metrics.dropped if moment.frame is None else metrics.frames).inc()
+        (metrics.dropped if tick.frame is None else metrics.frames).inc()
         metrics.late.inc(late)
-        metrics.lateness.observe(moment.lateness)
-        if moment.onset is not None:
-            metrics.onset.observe(time.monotonic() - moment.onset)
+        metrics.lateness.observe(tick.lateness)
+        if tick.onset is not None:
+            metrics.onset.observe(time.monotonic() - tick.onset)
 
 
-class Hub:
+class SessionManager:
     """All live sessions.
 
     Args:
@@ -198,10 +198,10 @@ class Hub:
         """Let an avatar go live.
 
         Raises:
-            Refusal: 429, too many are.
+            RequestError: 429, too many are.
         """
         if len(self._sessions) + self._opening >= self._limits.sessions or self.closing:
-            raise Refusal(
+            raise RequestError(
                 429, "sessions", f"{self._limits.sessions} are live already", "close one first"
             )
         self._opening += 1
@@ -219,10 +219,10 @@ class Hub:
         """The session of that id.
 
         Raises:
-            Refusal: 404, there is none.
+            RequestError: 404, there is none.
         """
         if id not in self._sessions:
-            raise Refusal(404, f"session {id[:32]}", "there is none of that id")
+            raise RequestError(404, f"session {id[:32]}", "there is none of that id")
         return self._sessions[id]
 
     async def close(self, id: str) -> None:

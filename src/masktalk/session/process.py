@@ -24,7 +24,7 @@ from masktalk.avatar.manifest import Manifest
 from masktalk.errors import MasktalkError, OptionError
 from masktalk.media.resampling import mono_samples
 from masktalk.session.frame_ring import FrameRing
-from masktalk.session.options import Moment, SessionOptions, SessionStats
+from masktalk.session.options import SessionOptions, SessionStats, Tick
 from masktalk.types import FloatArray, Frame
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class SessionLostError(MasktalkError):
 
 
 @dataclass(frozen=True)
-class Cast:
+class SessionSpec:
     """Who speaks and how, as it is sent to the process.
 
     Attributes:
@@ -72,23 +72,23 @@ class _Ready:
 class _Report:
     """A tick as it is sent; its pixels lie in ``slot`` of the frame ring, None for no frame."""
 
-    moment: Moment
+    tick: Tick
     slot: int | None
     stats: SessionStats
     queued: float
     speaking: bool
 
 
-class SessionApart:
+class ProcessSession:
     """``Session``, with the same methods, in a process of its own.
 
     Args:
-        cast: Who speaks and how.
+        spec: Who speaks and how.
     """
 
-    def __init__(self, cast: Cast) -> None:
-        self._cast = cast
-        self.options = cast.options
+    def __init__(self, spec: SessionSpec) -> None:
+        self._spec = spec
+        self.options = spec.options
         self.rate = Fraction(0)
         self.delay = 0.0
         self.width = self.height = 0
@@ -96,12 +96,12 @@ class SessionApart:
         self._queued = self._pushed = 0.0
         self._talking = False
         self._process: Any = None
-        self._wire: Connection | None = None
+        self._connection: Connection | None = None
         self._ring: FrameRing | None = None
         self._sending = threading.Lock()
         self._reports: asyncio.Queue[_Report | MasktalkError | None] = asyncio.Queue()
 
-    async def __aenter__(self) -> SessionApart:
+    async def __aenter__(self) -> ProcessSession:
         await self.start()
         return self
 
@@ -116,17 +116,17 @@ class SessionApart:
         """
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOAD)
-        manifest = Manifest.read(self._cast.folder)
+        manifest = Manifest.read(self._spec.folder)
         channels = 4 if manifest.has_alpha else 3
         self._ring = FrameRing(context, manifest.width, manifest.height, channels)
-        self._wire, theirs = context.Pipe()
+        self._connection, theirs = context.Pipe()
         self._process = context.Process(
-            target=_perform, args=(theirs, self._ring, self._cast), daemon=True
+            target=_worker_main, args=(theirs, self._ring, self._spec), daemon=True
         )
         await asyncio.to_thread(self._process.start)
         theirs.close()
         try:
-            said = await asyncio.to_thread(self._first_word)
+            said = await asyncio.to_thread(self._wait_ready)
         except MasktalkError:
             await self.close()
             raise
@@ -173,8 +173,8 @@ class SessionApart:
         """Whether speech is being said."""
         return self._talking or self.queued > 0
 
-    async def __aiter__(self) -> AsyncIterator[Moment]:
-        """Moments in real time; ends when the session closes.
+    async def __aiter__(self) -> AsyncIterator[Tick]:
+        """Ticks in real time; ends when the session closes.
 
         Raises:
             MasktalkError: What ended the session over there.
@@ -185,11 +185,11 @@ class SessionApart:
                 raise report
             self.stats, self._queued = report.stats, report.queued
             self._talking = report.speaking
-            yield report.moment
+            yield report.tick
 
     async def close(self) -> None:
         """End the process."""
-        if self._wire is None:
+        if self._connection is None:
             return
         self._send("close")
         await asyncio.to_thread(self._process.join, _STOP_SECONDS)
@@ -199,17 +199,17 @@ class SessionApart:
         self._reports.put_nowait(None)
 
     def _send(self, message: object) -> None:
-        assert self._wire is not None
+        assert self._connection is not None
         try:
             with self._sending:
-                self._wire.send(message)
+                self._connection.send(message)
         except OSError:
             logger.debug("the session's process is gone")
 
-    def _first_word(self) -> _Ready:
-        assert self._wire is not None
+    def _wait_ready(self) -> _Ready:
+        assert self._connection is not None
         try:
-            said = self._wire.recv() if self._wire.poll(_START_SECONDS) else None
+            said = self._connection.recv() if self._connection.poll(_START_SECONDS) else None
         except EOFError:
             said = None
         if isinstance(said, MasktalkError):
@@ -219,10 +219,10 @@ class SessionApart:
         return said
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        assert self._wire is not None
+        assert self._connection is not None
         try:
             while True:
-                loop.call_soon_threadsafe(self._reports.put_nowait, self._receive(self._wire))
+                loop.call_soon_threadsafe(self._reports.put_nowait, self._receive(self._connection))
         except (EOFError, OSError):
             code = self._process.exitcode
         except RuntimeError:
@@ -231,51 +231,53 @@ class SessionApart:
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._reports.put_nowait, None if code == 0 else lost)
 
-    def _receive(self, wire: Connection) -> _Report | MasktalkError:
+    def _receive(self, connection: Connection) -> _Report | MasktalkError:
         """Wait for the next report; its frame is taken out of shared memory."""
-        report: _Report | MasktalkError = wire.recv()
+        report: _Report | MasktalkError = connection.recv()
         if isinstance(report, MasktalkError) or report.slot is None:
             return report
         assert self._ring is not None
-        frame = Frame(self._ring.read(report.slot), report.moment.time)
-        return replace(report, moment=replace(report.moment, frame=frame))
+        frame = Frame(self._ring.read(report.slot), report.tick.time)
+        return replace(report, tick=replace(report.tick, frame=frame))
 
 
-def _perform(wire: Connection, ring: FrameRing, cast: Cast) -> None:
+def _worker_main(connection: Connection, ring: FrameRing, spec: SessionSpec) -> None:
     """What runs in the process."""
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     try:
-        asyncio.run(_play(wire, ring, cast))
+        asyncio.run(_play(connection, ring, spec))
     except MasktalkError as error:
-        wire.send(error)
+        connection.send(error)
     except (BrokenPipeError, EOFError):
         logger.debug("whoever watched is gone")
 
 
-async def _play(wire: Connection, ring: FrameRing, cast: Cast) -> None:
+async def _play(connection: Connection, ring: FrameRing, spec: SessionSpec) -> None:
     from masktalk.avatar import Avatar
     from masktalk.engines import make_engine
     from masktalk.session.live import Session
 
     begun = asyncio.Event()
-    with Avatar(cast.folder) as avatar:
-        engine = make_engine(cast.engine, dict(cast.engine_options))
-        async with Session(avatar, engine, cast.options) as session:
+    with Avatar(spec.folder) as avatar:
+        engine = make_engine(spec.engine, dict(spec.engine_options))
+        async with Session(avatar, engine, spec.options) as session:
             loop = asyncio.get_running_loop()
-            threading.Thread(target=_obey, args=(wire, session, loop, begun), daemon=True).start()
+            threading.Thread(
+                target=_handle_commands, args=(connection, session, loop, begun), daemon=True
+            ).start()
             # A round of the collector over all that is loaded by now outlasts two frames.
             gc.collect()
             gc.freeze()
-            wire.send(_Ready(session.rate, session.delay, avatar.width, avatar.height))
+            connection.send(_Ready(session.rate, session.delay, avatar.width, avatar.height))
             await begun.wait()
-            async for moment in session:
-                slot = None if moment.frame is None else ring.write(moment.frame.pixels)
-                wire.send(
+            async for tick in session:
+                slot = None if tick.frame is None else ring.write(tick.frame.pixels)
+                connection.send(
                     _Report(
-                        replace(moment, frame=None),
+                        replace(tick, frame=None),
                         slot,
                         session.stats,
                         session.queued,
@@ -284,12 +286,12 @@ async def _play(wire: Connection, ring: FrameRing, cast: Cast) -> None:
                 )
 
 
-def _obey(
-    wire: Connection, session: Any, loop: asyncio.AbstractEventLoop, begun: asyncio.Event
+def _handle_commands(
+    connection: Connection, session: Any, loop: asyncio.AbstractEventLoop, begun: asyncio.Event
 ) -> None:
     """Take orders until there are no more; then the process ends, whatever it is doing."""
     try:
-        while (order := wire.recv()) != "close":
+        while (order := connection.recv()) != "close":
             if order == "begin":
                 loop.call_soon_threadsafe(begun.set)
             elif order == "flush":

@@ -11,7 +11,7 @@ from masktalk.avatar import Avatar
 from masktalk.demo.faces import draw_cartoon
 from masktalk.errors import BundleError, InputError, OptionError
 from masktalk.preparation import PrepareOptions, prepare
-from masktalk.session import Cast, SessionApart, SessionLostError, SessionOptions
+from masktalk.session import ProcessSession, SessionLostError, SessionOptions, SessionSpec
 
 
 @pytest.fixture(scope="module")
@@ -25,25 +25,25 @@ def test_it_speaks_like_any_session(bundle):
     speech = np.sin(np.arange(24_000, dtype=np.float32) / 20) * 0.5
 
     async def run():
-        moments = []
-        async with SessionApart(Cast(bundle)) as session:
+        ticks = []
+        async with ProcessSession(SessionSpec(bundle)) as session:
             assert session.rate == 25
             process = session.process_id
-            async for moment in session:
-                if moment.index == 3:
+            async for tick in session:
+                if tick.index == 3:
                     session.push_audio(speech, 48_000)
                     session.flush()
-                moments.append(moment)
-                if sum(one.ended for one in moments):
+                ticks.append(tick)
+                if sum(one.ended for one in ticks):
                     break
             assert session.stats.speech_seconds == pytest.approx(0.5)
-        return moments, process
+        return ticks, process
 
-    moments, process = asyncio.run(asyncio.wait_for(run(), 60))
-    assert [moment.index for moment in moments] == list(range(len(moments)))
-    heard = np.concatenate([moment.audio.samples for moment in moments])
+    ticks, process = asyncio.run(asyncio.wait_for(run(), 60))
+    assert [tick.index for tick in ticks] == list(range(len(ticks)))
+    heard = np.concatenate([tick.audio.samples for tick in ticks])
     assert np.count_nonzero(heard) == pytest.approx(24_000, abs=20)
-    assert any(moment.frame is not None for moment in moments)
+    assert any(tick.frame is not None for tick in ticks)
     assert not psutil.pid_exists(process)
 
 
@@ -66,12 +66,12 @@ def test_every_kind_of_avatar_crosses_into_this_process(kind, material, tmp_path
 
     async def run():
         frames = []
-        async with SessionApart(Cast(folder)) as session:
+        async with ProcessSession(SessionSpec(folder)) as session:
             session.push_audio(np.sin(np.arange(8_000, dtype=np.float32) / 9) * 0.5, 16_000)
             session.flush()
-            async for moment in session:
-                if moment.frame is not None:
-                    frames.append(moment.frame)
+            async for tick in session:
+                if tick.frame is not None:
+                    frames.append(tick.frame)
                 if len(frames) == 5:
                     return frames
         raise AssertionError("it ended without five frames")
@@ -84,7 +84,9 @@ def test_every_kind_of_avatar_crosses_into_this_process(kind, material, tmp_path
 
 def test_what_cannot_be_said_is_refused_here(bundle):
     async def run():
-        async with SessionApart(Cast(bundle, options=SessionOptions(queue=1.0))) as session:
+        async with ProcessSession(
+            SessionSpec(bundle, options=SessionOptions(queue=1.0))
+        ) as session:
             with pytest.raises(OptionError, match="would wait"):
                 session.push_audio(np.zeros(50_000, np.float32), 48_000)
             with pytest.raises(InputError):
@@ -95,7 +97,7 @@ def test_what_cannot_be_said_is_refused_here(bundle):
 
 def test_an_avatar_that_is_none_is_told_here(tmp_path):
     async def run():
-        async with SessionApart(Cast(tmp_path)):
+        async with ProcessSession(SessionSpec(tmp_path)):
             raise AssertionError("it started")
 
     with pytest.raises(BundleError):
@@ -104,9 +106,9 @@ def test_an_avatar_that_is_none_is_told_here(tmp_path):
 
 def test_a_process_that_dies_ends_the_iteration_with_an_error(bundle):
     async def run():
-        async with SessionApart(Cast(bundle)) as session:
-            async for moment in session:
-                if moment.index == 3:
+        async with ProcessSession(SessionSpec(bundle)) as session:
+            async for tick in session:
+                if tick.index == 3:
                     psutil.Process(session.process_id).kill()
 
     with pytest.raises(SessionLostError):
