@@ -22,6 +22,11 @@ _GAINS = {
     ("sadtalker_kp_detector", "kp.weight"): 10.0,
     ("sadtalker_generator", "dense_motion_network.mask.weight"): 8.0,
     ("sadtalker_generator", "dense_motion_network.occlusion.weight"): 3.0,
+    **{
+        (f"sadtalker_mapping_{name}", f"{head}.weight"): 0.1
+        for name in ("00109", "00229")
+        for head in ("fc_t", "fc_exp")
+    },
 }
 _L2_GAINS = {"conv3_3_norm": 10.0, "conv4_3_norm": 8.0, "conv5_3_norm": 5.0}
 
@@ -62,7 +67,7 @@ def weight(net: str, key: str, shape: tuple[int, ...], integer: bool = False) ->
     u = uniform(f"{net}/{key}", shape)
     if key.endswith("running_var"):
         u += 0.5
-    elif key.endswith(("running_mean", "bias")):
+    elif key.endswith(("running_mean", "bias")):  # "classbias" tables too
         u = 0.2 * (u - 0.5)
     elif key.endswith("weight_u"):
         u = 2 * u - 1
