@@ -16,11 +16,11 @@ import torch
 
 from masktalk.avatar import Avatar
 from masktalk.engines import Speech, engine_class, make_engine
-from masktalk.engines.musetalk.device import Compute, choose, estimate
-from masktalk.engines.musetalk.silence import SilenceGate
+from masktalk.engines.device import Compute, choose_compute, estimate_seconds
 from masktalk.engines.musetalk.version import VERSIONS, version_named
 from masktalk.errors import OptionError, WeightsError
 from masktalk.preparation import prepare
+from masktalk.speech.silence import SilenceGate
 from masktalk.types import Audio
 from tests.musetalk.conftest import speak, voice
 
@@ -185,17 +185,17 @@ def test_silent_frames_are_left_as_they_are_unless_asked(
 
 
 def test_devices_that_are_not_here_are_said() -> None:
-    assert choose("cpu", "auto", None).batch == 2
-    assert choose("cpu", "bf16", 3) == Compute(torch.device("cpu"), torch.bfloat16, 3)
+    assert choose_compute("cpu", "auto", None).batch == 2
+    assert choose_compute("cpu", "bf16", 3) == Compute(torch.device("cpu"), torch.bfloat16, 3)
     if not torch.cuda.is_available():
         with pytest.raises(OptionError, match="no CUDA device"):
-            choose("cuda:0", "auto", None)
+            choose_compute("cuda:0", "auto", None)
 
 
 def test_a_slow_machine_says_beforehand_how_long_it_takes(
     avatar: Avatar, options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    seconds = estimate(choose("cpu", "fp32", None))
+    seconds = estimate_seconds(choose_compute("cpu", "fp32", None), 0.41e12)
     assert 0.01 < seconds < 1000
     with caplog.at_level("WARNING"):
         make_engine("musetalk", {**options, "batch_size": 3}).prepare(avatar)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ import soxr
 
 from masktalk.errors import InputError
 from masktalk.media.downmix import MonoMixer
-from masktalk.types import FloatArray
+from masktalk.types import Audio, FloatArray
 
 #: Samples per second that speech models take.
 SPEECH_RATE = 16000
@@ -138,6 +139,21 @@ def resampled(blocks: Iterator[FloatArray], source: int, target: int) -> Iterato
     if missing > len(rest):
         rest = np.concatenate([rest, np.zeros((missing - len(rest), channels), np.float32)])
     yield rest[:missing]
+
+
+def speech_samples(blocks: Iterable[Audio]) -> Iterator[FloatArray]:
+    """Yield (n,) 16 kHz samples of consecutive audio of any one sample rate, as it comes in.
+
+    Args:
+        blocks: In order; ``next()`` may block.
+    """
+    waiting = iter(blocks)
+    first = next(waiting, None)
+    if first is None:
+        return
+    columns = (block.samples[:, None] for block in chain([first], waiting))
+    for part in resampled(columns, first.sample_rate, SPEECH_RATE):
+        yield np.ascontiguousarray(part[:, 0])
 
 
 def chunked(blocks: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:

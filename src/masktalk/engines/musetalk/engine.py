@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
-
-import numpy as np
 
 from masktalk.avatar import Avatar
 from masktalk.compose.parsing_masks import Box
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.musetalk.crop import ShiftRange, crop_boxes, ibug_points, shift_range
 from masktalk.engines.musetalk.options import MuseTalkOptions
-from masktalk.engines.musetalk.silence import SilenceGate
 from masktalk.errors import NoFaceError
-from masktalk.media.resampling import resampled
+from masktalk.media.resampling import speech_samples
+from masktalk.speech.silence import SilenceGate
 from masktalk.speech.whisper_stream import (
     Prompt,
     live_prompts,
@@ -25,12 +23,11 @@ from masktalk.speech.whisper_stream import (
     segmented_prompts,
 )
 from masktalk.speech.whisper_windows import (
-    WHISPER_RATE,
     ExactWindows,
     Padding,
     UpstreamWindows,
 )
-from masktalk.types import Audio, FloatArray, Patch
+from masktalk.types import FloatArray, Patch
 
 if TYPE_CHECKING:
     from masktalk.engines.musetalk.material import Materials
@@ -127,7 +124,7 @@ class MuseTalkEngine(Engine):
         boxes = self.boxes(avatar)
         materials = self._materials(avatar, boxes)
         gate = SilenceGate()
-        blocks = gate.listening(whisper_sound(speech.blocks))
+        blocks = gate.listening(speech_samples(speech.blocks))
         groups = self._groups(speech, blocks)
         batches = (self._steps(avatar, speech, boxes, gate, group) for group in groups)
         try:
@@ -184,22 +181,6 @@ class MuseTalkEngine(Engine):
         masks = MaskMaker(studio.parser, options.masks)
         size = studio.networks.picture_size
         return Materials(avatar, boxes, folder, studio.encode, masks, size)
-
-
-def whisper_sound(blocks: Iterable[Audio]) -> Iterator[FloatArray]:
-    """16 kHz samples of blocks of any rate, as they come in."""
-    waiting = iter(blocks)
-    first = next(waiting, None)
-    if first is None:
-        return
-
-    def samples() -> Iterator[FloatArray]:
-        yield first.samples[:, None]
-        for block in waiting:
-            yield block.samples[:, None]
-
-    for part in resampled(samples(), first.sample_rate, WHISPER_RATE):
-        yield np.ascontiguousarray(part[:, 0])
 
 
 def _batched(prompts: Iterator[Prompt], size: int) -> Iterator[Sequence[Prompt]]:

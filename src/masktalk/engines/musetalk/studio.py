@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from masktalk.compose.parsing import FaceParser
-from masktalk.engines.musetalk.device import Compute, choose, estimate
+from masktalk.engines.device import Compute, choose_compute, estimate_seconds
 from masktalk.engines.musetalk.generator import Generator
 from masktalk.engines.musetalk.latents import encode_faces
 from masktalk.engines.musetalk.networks import Networks, load_unet, load_vae
@@ -23,6 +23,8 @@ from masktalk.weights import WeightStore
 
 logger = logging.getLogger(__name__)
 
+#: Multiply-adds of one generated frame: the UNet at 32x32 latents and the VAE's decoder.
+_FRAME_MACS = 0.1e12 + 0.31e12
 _FINGERPRINT_BLOCKS, _FINGERPRINT_BYTES = 16, 1 << 16
 
 
@@ -72,7 +74,7 @@ def studio_of(files: Files, options: MuseTalkOptions) -> Studio:
         OptionError: The device is not there.
         WeightsError: A file does not fit.
     """
-    compute = choose(options.device, options.precision, options.batch_size, options.fused)
+    compute = choose_compute(options.device, options.precision, options.batch_size, options.fused)
     studio = _LOADED.get((files, compute))
     if studio is None:
         studio = _LOADED[files, compute] = Studio(files, compute)
@@ -124,7 +126,7 @@ def announce(compute: Compute) -> None:
     if compute.device.type == "cuda":
         logger.info("musetalk: %s in %s", compute.device, compute.precision)
         return
-    seconds = estimate(compute)
+    seconds = estimate_seconds(compute, _FRAME_MACS)
     logger.warning(
         "musetalk runs on %s in %s: about %.2g s a frame, %.2g s for each second at 25 fps",
         "the processor" if compute.device.type == "cpu" else compute.device.type,

@@ -1,4 +1,4 @@
-"""Where MuseTalk computes, in what precision, and how long that takes."""
+"""Device, precision and batch size of the neural engines, and how long a frame takes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from masktalk.errors import OptionError
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _BATCHES = {"cuda": 16, "mps": 8, "cpu": 2}
 
-#: Multiply-adds of one generated frame: the UNet at 32x32 latents and the VAE's decoder.
-_FRAME_MACS = 0.1e12 + 0.31e12
 _PROBE_CHANNELS, _PROBE_SIZE, _PROBE_BATCH = 320, 32, 4
 _PROBE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and how to compute.
+    """A device, a precision and a batch size.
 
     Attributes:
         device: The device.
-        dtype: What the two large networks compute in.
+        dtype: Precision of the large networks.
         batch: Frames at a time.
         fused: Whether the networks are compiled.
     """
@@ -38,12 +36,18 @@ class Compute:
 
     @property
     def precision(self) -> str:
-        """The dtype's short name."""
+        """Short name of the dtype."""
         return next(name for name, dtype in _DTYPES.items() if dtype == self.dtype)
 
 
-def choose(device: str, precision: str, batch: int | None, fused: bool = False) -> Compute:
-    """What an option's ``auto`` means on this machine.
+def choose_compute(device: str, precision: str, batch: int | None, fused: bool = False) -> Compute:
+    """Return the device, precision and batch of an engine's options on this machine.
+
+    Args:
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        batch: Frames at a time; None for the device's usual.
+        fused: Whether the networks are compiled.
 
     Raises:
         OptionError: There is no such device.
@@ -72,23 +76,23 @@ def _best_dtype(device: torch.device) -> torch.dtype:
 
 
 def _has_bf16_matrix_unit() -> bool:
-    """Whether the processor multiplies bfloat16 matrices in hardware (x86 AMX)."""
+    """Return True when the processor multiplies bfloat16 matrices in hardware (x86 AMX)."""
     capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16"))
 
 
-def estimate(compute: Compute) -> float:
-    """Seconds that one frame will take, from a short convolution timed here and now."""
+def estimate_seconds(compute: Compute, macs: float) -> float:
+    """Return the seconds that a number of multiply-adds take, by timing a short convolution."""
     made: Any = {"device": compute.device, "dtype": compute.dtype}
     layer = nn.Conv2d(_PROBE_CHANNELS, _PROBE_CHANNELS, 3, padding=1, **made)
     layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     shape = (_PROBE_BATCH, _PROBE_CHANNELS, _PROBE_SIZE, _PROBE_SIZE)
     picture = torch.randn(shape, **made).to(memory_format=torch.channels_last)
-    macs = _PROBE_BATCH * (_PROBE_CHANNELS * _PROBE_SIZE) ** 2 * 9
+    probe_macs = _PROBE_BATCH * (_PROBE_CHANNELS * _PROBE_SIZE) ** 2 * 9
     with torch.inference_mode():
         layer(picture)
         begun, runs = time.perf_counter(), 0
         while (spent := time.perf_counter() - begun) < _PROBE_SECONDS:
             layer(picture)
             runs += 1
-    return _FRAME_MACS / (macs * runs / spent)
+    return macs / (probe_macs * runs / spent)
