@@ -1,4 +1,4 @@
-"""Tells silence from speech, so that a resting mouth stays the avatar's own."""
+"""Silence told from speech by level, so that a resting mouth stays the avatar's own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AFTER, _FULLY_AFTER = 0.30, 0.16
 
 
 class SilenceGate:
-    """How much of the generated mouth shows at a time: 0 in silence, 1 in speech.
+    """Weight of a generated mouth over time: 0 in silence, 1 in speech.
 
     Looks 0.12 s ahead. Closures inside words do not count as silence.
     """
@@ -37,13 +37,13 @@ class SilenceGate:
         self._peak_db = _FLOOR_DB
 
     def listening(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
-        """The same 16 kHz blocks, heard as they pass."""
+        """Yield the same (n,) 16 kHz blocks, heard as they pass."""
         for block in blocks:
             self.push(block)
             yield block
 
     def push(self, samples: FloatArray) -> None:
-        """Hear 16 kHz samples that follow the ones before."""
+        """Hear (n,) 16 kHz samples that follow the ones before."""
         samples = np.concatenate([self._rest, samples])
         steps = len(samples) // _STEP
         self._rest = samples[steps * _STEP :]
@@ -54,7 +54,7 @@ class SilenceGate:
             self._active.append(bool(level > quiet))
 
     def weight(self, time: Fraction) -> float:
-        """0 to 1 at a time not before the last that was asked for."""
+        """Return 0 to 1 at a time in seconds, not before the last that was asked for."""
         at = float(time)
         low = max(int((at - _AFTER) * _STEP_RATE), 0)
         high = int((at + _BEFORE) * _STEP_RATE) + 1
@@ -68,6 +68,6 @@ class SilenceGate:
 
 
 def _nearness(ahead: float) -> float:
-    """1 near a sound, falling to 0 at the ends of the cross-fade; ``ahead`` in seconds."""
+    """Return 1 near a sound, falling to 0 at the ends of the cross-fade; ``ahead`` in seconds."""
     far, near = (_BEFORE, _FULLY_BEFORE) if ahead > 0 else (_AFTER, _FULLY_AFTER)
     return float(np.clip((far - abs(ahead)) / (far - near), 0.0, 1.0))
