@@ -1,6 +1,6 @@
 """`python -m masktalk`: the same as the `masktalk` command."""
 
-from masktalk.cli import main
+from masktalk.cli import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -6,6 +6,10 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -41,6 +45,21 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class _OnceFilter(logging.Filter):
+    """A filter that lets each line through once: a file is read several times over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = record.getMessage()
+        if line in self._shown:
+            return False
+        self._shown.add(line)
+        return True
+
+
 def options(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Say what is chosen and why.")
@@ -53,7 +72,9 @@ def options(
     """Any face and any speech in, that face speaking out."""
     del version, debug
     level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_OnceFilter())
+    logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
 
 
 def make_app(command: str | None = None) -> typer.Typer:
@@ -91,12 +112,50 @@ def make_app(command: str | None = None) -> typer.Typer:
     return app
 
 
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM as an exception, so that every block cleans up as after Ctrl-C."""
+class _StoppedError(BaseException):
+    """A signal as an exception, so that every block cleans up.
+
+    Args:
+        number: SIGTERM or SIGINT.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
-def _terminate(number: int, frame: object) -> None:
-    raise _TerminatedError
+def _stop(number: int, frame: object) -> None:
+    # Ctrl-C may come twice: from the terminal and from the parent process.
+    signal.signal(number, signal.SIG_IGN)
+    raise _StoppedError(number)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Raise _StoppedError inside the block at SIGTERM and SIGINT."""
+    usual = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+
+def _without_pipes(arguments: list[str], stack: ExitStack) -> list[str]:
+    """Return the arguments with every pipe that is read replaced by a file of its content."""
+    words = list(arguments)
+    for index, word in enumerate(arguments):
+        plain = word != "-" and (os.path.isfile(word) or not os.path.exists(word))
+        if plain or os.path.isdir(word) or arguments[index - 1 : index] in (["-o"], ["--output"]):
+            continue
+        from masktalk.media.pipes import copy_pipe, is_pipe
+
+        if is_pipe(word):
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="masktalk-")))
+            copy = folder / ("stdin" if word == "-" else Path(word).name)
+            copy_pipe(word, copy)
+            words[index] = str(copy)
+    return words
 
 
 def main() -> None:
@@ -106,21 +165,20 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     command = next((word for word in arguments if not word.startswith("-")), None)
-    if command != "serve":  # the server shuts down by itself
-        signal.signal(signal.SIGTERM, _terminate)
     try:
-        make_app(command)(args=arguments, prog_name="masktalk")
+        with ExitStack() as stack:
+            if command != "serve":  # the server shuts down by itself
+                stack.enter_context(_stoppable())
+            arguments = _without_pipes(arguments, stack)
+            make_app(command)(args=arguments, prog_name="masktalk")
     except MasktalkError as error:
         if debug:
             raise
         sys.stderr.write(f"masktalk: {name_flags(str(error))}\n")
         sys.exit(2)
-    except _TerminatedError:
+    except _StoppedError as stopped:
         sys.stderr.write("masktalk: stopped\n")
-        sys.exit(143)
-    except KeyboardInterrupt:
-        sys.stderr.write("masktalk: stopped\n")
-        sys.exit(130)
+        sys.exit(128 + stopped.number)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

@@ -118,10 +118,10 @@ class PartFile:
         self.target = check_output(target, overwrite)
         self._overwrite = overwrite
         folder = self.target.absolute().parent
-        _remove_stale(folder, self._prefix, self.target.suffix)
+        remove_parts(self.target)
         try:
             self._handle, name = tempfile.mkstemp(
-                prefix=self._prefix, suffix=_PART + self.target.suffix, dir=folder
+                prefix=_prefix(self.target), suffix=_PART + self.target.suffix, dir=folder
             )
         except OSError as error:
             raise cannot_write(self.target, error) from error
@@ -144,10 +144,6 @@ class PartFile:
         self.discard()
         if isinstance(error, OSError):
             raise cannot_write(self.target, error) from error
-
-    @property
-    def _prefix(self) -> str:
-        return f".{self.target.stem[:_PREFIX]}."
 
     def commit(self) -> None:
         """Give the file its name, with everything on the disk.
@@ -222,7 +218,15 @@ def reserved(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[
         os.close(handle)
 
 
-def _remove_stale(folder: Path, prefix: str, suffix: str) -> None:
+def _prefix(target: Path) -> str:
+    return f".{target.stem[:_PREFIX]}."
+
+
+def remove_parts(target: Path) -> None:
+    """Remove the parts of a file that processes which ended have left behind."""
+    folder, prefix, suffix = target.absolute().parent, _prefix(target), target.suffix
+    if not folder.is_dir():
+        return
     for name in os.listdir(folder):
         if not (name.startswith(prefix) and name.endswith(_PART + suffix)):
             continue
