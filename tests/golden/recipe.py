@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,8 +46,8 @@ def golden_keys(name: str) -> list[tuple[str, tuple[int, ...]]]:
     path = GOLDEN / f"{name}_keys.txt"
     if not path.is_file():
         pytest.skip("the golden vectors are not here")
-    rows = [line.split("\t") for line in path.read_text().splitlines() if line[0] != "#"]
-    return [(row[0], tuple(int(n) for n in row[1][1:-1].split(",") if n)) for row in rows]
+    rows = re.findall(r"^([^#\s]\S*)\s+\[(.*?)\]", path.read_text(), re.MULTILINE)
+    return [(key, tuple(int(n) for n in shape.split(",") if n)) for key, shape in rows]
 
 
 def uniform(name: str, shape: tuple[int, ...]) -> np.ndarray:
