@@ -6,23 +6,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from masktalk.server import failures
+from masktalk.server.housekeeping import Housekeeper
 from masktalk.server.jobs import Jobs
 from masktalk.server.live.manager import SessionManager
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import ServerOptions
-from masktalk.server.routes import avatars, health, jobs, live, renders, speech
-from masktalk.server.security import COOKIE, SecurityMiddleware
+from masktalk.server.routes import avatars, health, live, renders, signin, speech
+from masktalk.server.routes import jobs as job_routes
+from masktalk.server.routes.signin import PAGE_FOLDER, signed_in
+from masktalk.server.sandbox import ProcessLimit
+from masktalk.server.security import SecurityMiddleware
 from masktalk.server.services import Services
 from masktalk.server.store import Store
-
-_PAGE = Path(__file__).parent / "page"
 
 
 def create_app(options: ServerOptions) -> FastAPI:
@@ -31,13 +32,16 @@ def create_app(options: ServerOptions) -> FastAPI:
     Args:
         options: Where it keeps things, what guards it, what is bounded.
     """
-    store, metrics = Store(options.data), Metrics()
+    store, metrics, limits = Store(options.data), Metrics(), options.limits
+    jobs = Jobs(store, limits, metrics)
     made = Services(
         options=options,
         store=store,
-        jobs=Jobs(store, options.limits, metrics),
-        sessions=SessionManager(options.limits, metrics),
+        jobs=jobs,
+        sessions=SessionManager(limits, metrics),
         metrics=metrics,
+        processes=ProcessLimit(limits.running_probes, limits.queued_probes),
+        housekeeper=Housekeeper(store, jobs, limits),
     )
 
     @asynccontextmanager
@@ -45,7 +49,9 @@ def create_app(options: ServerOptions) -> FastAPI:
         await asyncio.to_thread(store.sweep)
         await made.jobs.start()
         await made.sessions.start()
+        await made.housekeeper.start()
         yield
+        await made.housekeeper.stop()
         await made.sessions.stop()
         await asyncio.gather(*(peer.close() for peer in list(made.peers)))
         await made.jobs.stop()
@@ -63,7 +69,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     )
     app.state.services = made
     failures.install(app)
-    for routes in (avatars, speech, renders, jobs, live, health):
+    for routes in (avatars, speech, renders, job_routes, live, health, signin):
         app.include_router(routes.router)
     _serve_page(app, options)
     app.add_middleware(SecurityMiddleware, options=options, metrics=metrics)
@@ -74,9 +80,7 @@ def _serve_page(app: FastAPI, options: ServerOptions) -> None:
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
         if "token" in request.query_params and options.token is not None:
-            away = RedirectResponse("/", 303)
-            away.set_cookie(COOKIE, options.token, httponly=True, samesite="strict", path="/")
-            return away
-        return FileResponse(_PAGE / "index.html", headers={"cache-control": "no-cache"})
+            return signed_in(options, request.url.scheme == "https")
+        return FileResponse(PAGE_FOLDER / "index.html", headers={"cache-control": "no-cache"})
 
-    app.mount("/", StaticFiles(directory=_PAGE), name="page")
+    app.mount("/", StaticFiles(directory=PAGE_FOLDER), name="page")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -38,6 +39,7 @@ class Jobs:
     def __init__(self, store: Store, limits: Limits, metrics: Metrics) -> None:
         self._store, self._limits, self._metrics = store, limits, metrics
         self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: set[str] = set()
         self._workers: list[asyncio.Task[None]] = []
         self._running: dict[str, asyncio.Task[None]] = {}
         self._now: dict[str, JobRecord] = {}
@@ -61,7 +63,7 @@ class Jobs:
             return
         job.status = "queued"
         self._store.put(job)
-        self._queue.put_nowait(job.id)
+        self._enqueue(job)
 
     async def stop(self) -> None:
         """Park what runs; it goes on at the next start."""
@@ -80,8 +82,13 @@ class Jobs:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
-        return self._queue.qsize()
+        """How many jobs wait; cancelled ones do not."""
+        return len(self._waiting)
+
+    def speeches_in_use(self) -> set[str | None]:
+        """Return the ids of speeches that a render still needs."""
+        jobs = self._store.all(JobRecord)
+        return {job.speech for job in jobs if job.status in ("queued", "running")}
 
     def submit(self, job: JobRecord) -> JobRecord:
         """Put a job into the queue.
@@ -89,13 +96,15 @@ class Jobs:
         Raises:
             RequestError: 429, too many wait.
         """
-        if self._queue.qsize() >= self._limits.queued_jobs:
-            raise RequestError(
-                429, "queue", f"{self._queue.qsize()} jobs wait already", "try later"
-            )
+        if self.waiting >= self._limits.queued_jobs:
+            raise RequestError(429, "queue", f"{self.waiting} jobs wait already", "try later")
         self._store.put(job)
-        self._queue.put_nowait(job.id)
+        self._enqueue(job)
         return job
+
+    def _enqueue(self, job: JobRecord) -> None:
+        self._waiting.add(job.id)
+        self._queue.put_nowait(job.id)
 
     def look(self, id: str) -> JobRecord:
         """A job as it is now.
@@ -158,7 +167,9 @@ class Jobs:
         """Wait for the next job in the queue; one that cannot be read now is read later."""
         id = await self._queue.get()
         try:
-            return self._store.find(JobRecord, id)
+            job = self._store.find(JobRecord, id)
+            self._waiting.discard(id)
+            return job
         except sqlite3.Error as error:
             logger.error("job cannot be read", extra={"job": id}, exc_info=error)
             await asyncio.sleep(_READ_AGAIN_S)
@@ -217,8 +228,10 @@ class Jobs:
         )
 
     def _end(self, job: JobRecord, status: str, problem: Problem | None = None) -> None:
-        job = job.model_copy(update={"status": status, "problem": problem})
+        changed = {"status": status, "problem": problem, "ended": time.time()}
+        job = job.model_copy(update=changed)
         self._now.pop(job.id, None)
+        self._waiting.discard(job.id)
         self._store.put(job)
         avatar = self._store.find(AvatarRecord, job.avatar)
         if job.kind == "prepare" and avatar is not None:

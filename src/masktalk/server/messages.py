@@ -190,6 +190,27 @@ class Close(Message):
     type: Literal["close"]
 
 
+class State(LiveInfo):
+    """Sent twice a second: how the session is doing."""
+
+    type: Literal["state"] = "state"
+
+
+class Failure(Message):
+    """Sent when a message was refused; the connection stays."""
+
+    type: Literal["error"] = "error"
+    error: Problem
+
+
+class Ended(Message):
+    """Sent before the server closes the connection; ``problem`` is null when somebody
+    asked for the end."""
+
+    type: Literal["ended"] = "ended"
+    problem: Problem | None = None
+
+
 Control = Annotated[
     Say | Play | AudioFormat | Flush | Interrupt | Watch | Close, Field(discriminator="type")
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 from pathlib import Path
 
@@ -20,10 +21,14 @@ class Limits(BaseModel):
         text_characters: Length of a text to say.
         avatars: How many may be kept.
         speeches: How many may be kept; the oldest goes first.
+        data_bytes: Quota of the data folder; see ``housekeeping`` for what goes when it is full.
+        render_days: Days that a render is kept after it ended.
         queued_jobs: How many prepares and renders may wait.
         running_jobs: How many run at once.
         job_seconds: Wall time of one job.
         probe_seconds: Wall time of looking into an upload.
+        running_probes: How many uploads are looked into, and texts spoken, at once.
+        queued_probes: How many more may wait for that.
         worker_memory: Bytes of address space of a worker process.
         worker_cpu_seconds: Processor time of a worker process.
         attempts: How often a job that died with the server is begun.
@@ -31,6 +36,9 @@ class Limits(BaseModel):
         session_queue_seconds: Speech that may wait in a session.
         session_idle_seconds: How long a session lives with nobody connected.
         viewers: Connections to one session.
+        connections: Open connections of any kind; more are answered 503.
+        header_seconds: Time until the headers of a request are complete.
+        body_seconds: Time between two blocks of a request's body.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,10 +51,14 @@ class Limits(BaseModel):
     text_characters: int = Field(default=2000, gt=0)
     avatars: int = Field(default=200, gt=0)
     speeches: int = Field(default=100, gt=0)
+    data_bytes: int = Field(default=20_000_000_000, gt=0)
+    render_days: float = Field(default=30.0, gt=0)
     queued_jobs: int = Field(default=16, gt=0)
     running_jobs: int = Field(default=1, gt=0)
     job_seconds: float = Field(default=1800.0, gt=0)
     probe_seconds: float = Field(default=60.0, gt=0)
+    running_probes: int = Field(default=2, gt=0)
+    queued_probes: int = Field(default=16, gt=0)
     worker_memory: int = Field(default=8 << 30, gt=0)
     worker_cpu_seconds: int = Field(default=3600, gt=0)
     attempts: int = Field(default=2, gt=0)
@@ -54,6 +66,9 @@ class Limits(BaseModel):
     session_queue_seconds: float = Field(default=120.0, gt=0)
     session_idle_seconds: float = Field(default=60.0, gt=0)
     viewers: int = Field(default=4, gt=0)
+    connections: int = Field(default=512, gt=0)
+    header_seconds: float = Field(default=15.0, gt=0)
+    body_seconds: float = Field(default=30.0, gt=0)
 
 
 class ServerOptions(BaseModel):
@@ -85,6 +100,10 @@ class ServerOptions(BaseModel):
         if not self.is_loopback and self.token is None:
             raise ValueError(f"listening on {self.host} needs a token of at least 16 characters")
         return self
+
+    def is_token(self, shown: str) -> bool:
+        """Tell if this is the token; takes as long for every wrong one."""
+        return hmac.compare_digest(shown.encode(), (self.token or "").encode())
 
     @property
     def is_loopback(self) -> bool:

@@ -9,6 +9,7 @@ import cv2
 import uvicorn
 
 from masktalk.server.app import create_app
+from masktalk.server.connections import MAX_HEADER_BYTES, timed_protocol
 from masktalk.server.logs import use_json_lines
 from masktalk.server.options import ServerOptions
 
@@ -28,6 +29,9 @@ def run(options: ServerOptions) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=timed_protocol(options.limits.header_seconds),
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        limit_concurrency=options.limits.connections,
         ws_max_size=options.limits.message_bytes,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )

@@ -8,7 +8,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from pydantic import ValidationError
 
@@ -36,6 +37,36 @@ class TaskFailed(Exception):
     def as_refusal(self) -> RequestError:
         """The same, as a reply to whoever sent the file."""
         return RequestError(422, "upload", self.problem.message, self.problem.remedy)
+
+
+class ProcessLimit:
+    """A bound on short processes that requests start: so many run, so many more wait.
+
+    Args:
+        running: How many run at once.
+        waiting: How many more may wait.
+    """
+
+    def __init__(self, running: int, waiting: int) -> None:
+        self._free = asyncio.Semaphore(running)
+        self._limit = running + waiting
+        self._inside = 0
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a turn.
+
+        Raises:
+            RequestError: 429, too many wait already.
+        """
+        if self._inside >= self._limit:
+            raise RequestError(429, "server", "too many files are being read", "try again later")
+        self._inside += 1
+        try:
+            async with self._free:
+                yield
+        finally:
+            self._inside -= 1
 
 
 async def run_task(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
+import asyncio
 import json
 import logging
 import time
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from masktalk.server.messages import ProblemReply
@@ -21,14 +22,16 @@ from masktalk.server.problems import Problem
 logger = logging.getLogger(__name__)
 
 COOKIE = "masktalk_token"
-_OPEN_PATHS = frozenset({"/healthz"})
+SIGN_IN = "/sign-in"
+#: What is served without a token: whether the server is well, and the page that asks for one.
+_OPEN_PATHS = frozenset({"/healthz", SIGN_IN, "/sign-in.css", "/icon.svg"})
 _UPLOADS = frozenset({"/api/avatars", "/api/speech"})
 
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
         "media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'"
+        "form-action 'self'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -88,6 +91,9 @@ class SecurityMiddleware:
 
         try:
             if refusal is not None:
+                if refusal[0] == 401 and _is_page_view(scope):
+                    await RedirectResponse(SIGN_IN, 303)(scope, receive, watched)
+                    return
                 await _refuse(watched, *refusal)
                 return
             await self._app(scope, self._bounded(scope, receive), watched)
@@ -110,7 +116,7 @@ class SecurityMiddleware:
             return None
         if self._has_token(scope, headers):
             return None
-        remedy = "send Authorization: Bearer TOKEN, or open the page with ?token=TOKEN"
+        remedy = "send Authorization: Bearer TOKEN, or sign in on the page"
         return 401, Problem(type="TokenNeeded", message="a token is needed", remedy=remedy)
 
     def _knows(self, host: str) -> bool:
@@ -134,25 +140,35 @@ class SecurityMiddleware:
         if scope["path"] == "/":
             query = scope["query_string"].decode("latin-1")
             shown += [part[6:] for part in query.split("&") if part.startswith("token=")]
-        token = (self._options.token or "").encode()
-        return any(hmac.compare_digest(candidate.encode(), token) for candidate in shown)
+        return any(self._options.is_token(candidate) for candidate in shown)
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         limits = self._options.limits
         most = limits.upload_bytes if scope["path"] in _UPLOADS else limits.message_bytes
         length = Headers(scope=scope).get("content-length", "")
         raise_at = -1 if length.isdigit() and int(length) > most else most
-        taken = 0
+        taken, is_complete = 0, False
 
         async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, is_complete
+            patience = None if is_complete else limits.body_seconds
+            try:
+                message = await asyncio.wait_for(receive(), patience)
+            except (TimeoutError, asyncio.TimeoutError) as error:  # two classes before 3.11
+                raise HTTPException(408, "the body did not come in time") from error
+            is_complete = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > raise_at:
                 raise _too_large(most)
             return message
 
         return counted
+
+
+def _is_page_view(scope: Scope) -> bool:
+    """Tell if a browser asks for a page to show, not for data."""
+    accepted = Headers(scope=scope).get("accept", "")
+    return bool(scope["method"] == "GET" and scope["path"] == "/" and "text/html" in accepted)
 
 
 def _network_location(origin: str) -> str | None:

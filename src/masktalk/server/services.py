@@ -8,10 +8,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 from starlette.requests import HTTPConnection
 
+from masktalk.server.housekeeping import Housekeeper
 from masktalk.server.jobs import Jobs
 from masktalk.server.live.manager import SessionManager
 from masktalk.server.metrics import Metrics
 from masktalk.server.options import ServerOptions
+from masktalk.server.sandbox import ProcessLimit
 from masktalk.server.store import Store
 
 
@@ -24,6 +26,8 @@ class Services:
     jobs: Jobs
     sessions: SessionManager
     metrics: Metrics
+    processes: ProcessLimit
+    housekeeper: Housekeeper
     peers: set[Any] = field(default_factory=set)
 
 

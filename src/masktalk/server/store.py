@@ -69,6 +69,7 @@ class JobRecord(Record):
     Attributes:
         render: What to render; None for a prepare.
         attempts: How often it was begun.
+        ended: Seconds since the epoch.
     """
 
     kind: str
@@ -82,6 +83,7 @@ class JobRecord(Record):
     done: int = 0
     total: int | None = None
     attempts: int = 0
+    ended: float | None = None
     problem: Problem | None = None
 
 

@@ -39,6 +39,12 @@ RAW_BODY = {
 }
 
 
+def announced_bytes(request: Request) -> int:
+    """Return the size of a request's body as its headers give it; 0 when they do not."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdigit() else 0
+
+
 async def receive(request: Request, folder: Path) -> str:
     """Write a request's body to ``source`` plus a suffix in a folder.
 

@@ -30,6 +30,10 @@ _AHEAD = 2.0
 _MAX_PLAYS = 32
 
 
+_STOPPED = Problem(type="Stopped", message="server: is shutting down", remedy="come back later")
+_ABANDONED = Problem(type="Abandoned", message="session: nobody watched it", remedy="open another")
+
+
 class LiveSession:
     """A session on the server: pumped by a task of its own, seen by viewers.
 
@@ -65,8 +69,9 @@ class LiveSession:
         await self.session.start()
         self._pump = asyncio.create_task(self._run())
 
-    async def close(self) -> None:
-        """End it; viewers are told."""
+    async def close(self, problem: Problem | None = None) -> None:
+        """End it; viewers are told why, if nobody asked for it."""
+        self.problem = self.problem or problem
         self._drop_plays()
         if self._pump is not None:
             self._pump.cancel()
@@ -186,7 +191,7 @@ class SessionManager:
         self.closing = True
         if self._janitor is not None:
             self._janitor.cancel()
-        await asyncio.gather(*(self.close(id) for id in list(self._sessions)))
+        await asyncio.gather(*(self.close(id, _STOPPED) for id in list(self._sessions)))
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -225,13 +230,13 @@ class SessionManager:
             raise RequestError(404, f"session {id[:32]}", "there is none of that id")
         return self._sessions[id]
 
-    async def close(self, id: str) -> None:
-        """End a session, if it is there."""
+    async def close(self, id: str, problem: Problem | None = None) -> None:
+        """End a session, if it is there; its viewers are told of the problem, if it is one."""
         live = self._sessions.pop(id, None)
         if live is None:
             return
         self._metrics.sessions.set(len(self._sessions))
-        await live.close()
+        await live.close(problem)
         counts = live.info().model_dump(include={"frames", "dropped", "late_audio"})
         logger.info("session closed", extra={"session": id, **counts})
 
@@ -240,4 +245,4 @@ class SessionManager:
             await asyncio.sleep(1)
             for live in self:
                 if live.abandoned or live.done:
-                    await self.close(live.id)
+                    await self.close(live.id, _ABANDONED if live.abandoned else None)

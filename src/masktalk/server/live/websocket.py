@@ -17,7 +17,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from masktalk.errors import MasktalkError
 from masktalk.server.live.manager import LiveSession
-from masktalk.server.messages import AudioFormat, Close, Control, Flush, Interrupt, Play, Say, Watch
+from masktalk.server.live.viewers import Viewer
+from masktalk.server.messages import (
+    AudioFormat,
+    Close,
+    Control,
+    Ended,
+    Failure,
+    Flush,
+    Interrupt,
+    Play,
+    Say,
+    State,
+    Watch,
+)
 from masktalk.server.problems import Problem, problem_of
 from masktalk.session import Tick
 from masktalk.types import Frame
@@ -55,16 +68,18 @@ class WebSocketConnection:
         self._sending = asyncio.Lock()
 
     async def run(self) -> bool:
-        """Serve it until it closes; True when the session shall end, too."""
+        """Serve it until it or the session closes; True when the session shall end, too."""
         with self._live.viewers.attach() as viewer:
             states = asyncio.create_task(self._tell_state())
-            drain = asyncio.create_task(_drain(viewer, self._socket))
+            listening = asyncio.create_task(self._listen())
+            session = asyncio.create_task(_drain(viewer))
             try:
-                return await self._listen()
+                await asyncio.wait({listening, session}, return_when=asyncio.FIRST_COMPLETED)
+                return listening.done() and listening.result()
             except WebSocketDisconnect:
                 return False
             finally:
-                for task in (states, drain, self._watch):
+                for task in (states, listening, session, self._watch):
                     if task is not None:
                         task.cancel()
 
@@ -112,14 +127,14 @@ class WebSocketConnection:
 
     async def _complain(self, problem: Problem) -> None:
         async with self._sending:
-            await self._socket.send_json({"type": "error", "error": problem.model_dump()})
+            await self._socket.send_text(Failure(error=problem).model_dump_json())
 
     async def _tell_state(self) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             while not self._live.done:
-                state = {"type": "state", **self._live.info().model_dump()}
+                state = State(**self._live.info().model_dump()).model_dump_json()
                 async with self._sending:
-                    await self._socket.send_json(state)
+                    await self._socket.send_text(state)
                 await asyncio.sleep(_STATE_EVERY)
 
     async def _show(self, fps: float) -> None:
@@ -141,13 +156,17 @@ class WebSocketConnection:
             await self._socket.send_bytes(_HEADER.pack(kind, float(tick.time)) + body)
 
 
-async def _drain(viewer: Any, socket: WebSocket) -> None:
-    """Look on; when the session ends, tell whoever is connected."""
+async def end_connection(socket: WebSocket, problem: Problem | None) -> None:
+    """Say why the connection ends, then close it; harmless when the other side is gone."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await socket.send_text(Ended(problem=problem).model_dump_json())
+        await socket.close(1000 if problem is None else 1011)
+
+
+async def _drain(viewer: Viewer) -> None:
+    """Look on until the session ends."""
     async for _ in viewer:
         pass
-    with contextlib.suppress(RuntimeError):
-        await socket.send_json({"type": "ended"})
-        await socket.close(1001)
 
 
 def _pcm16(tick: Tick) -> bytes:

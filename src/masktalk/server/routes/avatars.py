@@ -23,12 +23,12 @@ from masktalk.landmarks import (
 )
 from masktalk.server.jobs import BUNDLE, POINTS, job_info, source_path
 from masktalk.server.messages import AvatarInfo, AvatarRename, JobInfo, Rig, RigUpdate
-from masktalk.server.problems import RequestError
+from masktalk.server.problems import Problem, RequestError
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.services import IdPath, Served
 from masktalk.server.store import AvatarRecord, JobRecord, new_id
 from masktalk.server.tasks import Found, Probe
-from masktalk.server.uploads import RAW_BODY, clean_name, receive
+from masktalk.server.uploads import RAW_BODY, announced_bytes, clean_name, receive
 from masktalk.types import Face
 
 router = APIRouter(prefix="/api/avatars", tags=["avatars"])
@@ -50,6 +50,7 @@ async def upload(
     store, limits = served.store, served.options.limits
     if store.count(AvatarRecord) >= limits.avatars:
         raise RequestError(409, "avatars", f"{limits.avatars} are kept already", "delete one first")
+    await served.housekeeper.make_room(announced_bytes(request))
     id = new_id()
     folder = store.make_folder(AvatarRecord, id)
     try:
@@ -61,7 +62,8 @@ async def upload(
             pixels=limits.pixels,
             seconds=limits.video_seconds,
         )
-        found = await run_task(probe, limits, limits.probe_seconds)
+        async with served.processes.slot():
+            found = await run_task(probe, limits, limits.probe_seconds)
         assert isinstance(found, Found)
         avatar = AvatarRecord(
             id=id,
@@ -102,7 +104,9 @@ async def delete(id: IdPath, served: Served) -> Response:
     served.store.get(AvatarRecord, id)
     for live in served.sessions:
         if live.avatar_id == id:
-            await served.sessions.close(live.id)
+            await served.sessions.close(
+                live.id, Problem(type="Deleted", message="session: its avatar was deleted")
+            )
     for job in served.store.all(JobRecord):
         if job.avatar == id:
             await served.jobs.cancel(job.id)

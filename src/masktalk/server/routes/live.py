@@ -8,7 +8,7 @@ from masktalk.errors import MasktalkError
 from masktalk.server.jobs import BUNDLE
 from masktalk.server.live.manager import AUDIO_RATE, LiveSession
 from masktalk.server.live.webrtc import Peer
-from masktalk.server.live.websocket import WebSocketConnection
+from masktalk.server.live.websocket import WebSocketConnection, end_connection
 from masktalk.server.messages import (
     ControlRequest,
     Flush,
@@ -19,7 +19,7 @@ from masktalk.server.messages import (
     Say,
     SessionDescription,
 )
-from masktalk.server.problems import RequestError, problem_of
+from masktalk.server.problems import Problem, RequestError, problem_of
 from masktalk.server.routes.speech import samples_of, synthesise
 from masktalk.server.services import IdPath, Served, Services
 from masktalk.server.store import AvatarRecord
@@ -89,6 +89,7 @@ async def control(id: IdPath, request: ControlRequest, served: Served) -> LiveIn
 async def socket(websocket: WebSocket, id: str, served: Served) -> None:
     """Control messages as JSON, speech as binary; states, errors and frames back."""
     await websocket.accept()
+    problem: Problem | None = None
     try:
         live = served.sessions.get(id)
 
@@ -98,9 +99,11 @@ async def socket(websocket: WebSocket, id: str, served: Served) -> None:
         most = served.options.limits.message_bytes
         if await WebSocketConnection(websocket, live, speak, most).run():
             await served.sessions.close(id)
+        problem = live.problem
     except MasktalkError as error:
-        await websocket.send_json({"type": "error", "error": problem_of(error).model_dump()})
-        await websocket.close(1008)
+        problem = problem_of(error)
+    finally:
+        await end_connection(websocket, problem)
 
 
 async def _speak(served: Services, live: LiveSession, wish: Say | Play) -> None:

@@ -27,6 +27,7 @@ async def create_render(wish: RenderRequest, served: Served) -> JobInfo:
     served.store.get(SpeechRecord, wish.speech)
     if avatar.status != "ready":
         raise RequestError(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
+    await served.housekeeper.make_room(0)
     job = JobRecord(kind="render", **wish.model_dump())
     return job_info(served.jobs.submit(job))
 

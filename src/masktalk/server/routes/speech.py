@@ -20,9 +20,9 @@ from masktalk.server.problems import RequestError
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.say import say
 from masktalk.server.services import IdPath, Served, Services
-from masktalk.server.store import JobRecord, SpeechRecord, new_id
+from masktalk.server.store import SpeechRecord, new_id
 from masktalk.server.tasks import Finished, Hear
-from masktalk.server.uploads import RAW_BODY, clean_name, receive
+from masktalk.server.uploads import RAW_BODY, announced_bytes, clean_name, receive
 from masktalk.types import Audio, FloatArray
 
 router = APIRouter(prefix="/api/speech", tags=["speech"])
@@ -35,6 +35,7 @@ async def upload_speech(
     request: Request, served: Served, name: Annotated[str, Query(max_length=200)] = "speech"
 ) -> SpeechInfo:
     """Upload speech (any sound, or a video with sound) as the request's body."""
+    await served.housekeeper.make_room(announced_bytes(request))
     id = new_id()
     folder = served.store.make_folder(SpeechRecord, id)
     try:
@@ -63,7 +64,7 @@ async def read_speech(id: IdPath, served: Served) -> FileResponse:
 async def delete_speech(id: IdPath, served: Served) -> Response:
     """Forget it."""
     served.store.get(SpeechRecord, id)
-    if id in _in_use(served):
+    if id in served.jobs.speeches_in_use():
         raise RequestError(409, "speech", "a render needs it still", "cancel the render first")
     served.store.drop(SpeechRecord, id)
     return Response(status_code=204)
@@ -79,7 +80,9 @@ async def synthesise(served: Services, text: str, voice: str) -> SpeechInfo:
     limits = served.options.limits
     if len(text) > limits.text_characters:
         raise RequestError(422, "text", f"is longer than {limits.text_characters} characters")
-    spoken = await say(text, voice, limits.speech_seconds)
+    await served.housekeeper.make_room(0)
+    async with served.processes.slot():
+        spoken = await say(text, voice, limits.speech_seconds)
     id = new_id()
     folder = served.store.make_folder(SpeechRecord, id)
     await asyncio.to_thread(_write_spoken, folder, spoken)
@@ -108,7 +111,8 @@ async def _keep(served: Services, id: str, suffix: str, name: str) -> SpeechInfo
         seconds=limits.speech_seconds,
     )
     try:
-        heard = await run_task(hear, limits, limits.probe_seconds)
+        async with served.processes.slot():
+            heard = await run_task(hear, limits, limits.probe_seconds)
     except TaskFailed as failure:
         raise failure.as_refusal() from failure
     assert isinstance(heard, Finished)
@@ -136,12 +140,7 @@ def _remember(served: Services, speech: SpeechRecord) -> SpeechInfo:
 
 
 def _forget_oldest(served: Services, keep: str) -> None:
-    kept, used = served.store.all(SpeechRecord), _in_use(served) | {keep}
+    kept, used = served.store.all(SpeechRecord), served.jobs.speeches_in_use() | {keep}
     for speech in kept[: max(len(kept) - served.options.limits.speeches, 0)]:
         if speech.id not in used:
             served.store.drop(SpeechRecord, speech.id)
-
-
-def _in_use(served: Services) -> set[str | None]:
-    waiting = ("queued", "running")
-    return {job.speech for job in served.store.all(JobRecord) if job.status in waiting}
