@@ -16,7 +16,7 @@ import torch
 
 from masktalk.compose.parsing import BiSeNet
 from masktalk.engines.musetalk.networks import UNET_CONFIG, VAE_CONFIG, make_unet, make_vae
-from masktalk.speech.whisper import tiny_config
+from masktalk.engines.musetalk.whisper import tiny_config
 
 
 def main(folder: Path) -> None:

@@ -17,29 +17,8 @@ QUESTION = re.compile(r"(What|How|Where|Whether|Which|Who)\b")
 SHAPE = re.compile(r"\(\s*[\w .*+/|()]+,[\w ,.*+/|()]*\)")
 ARRAY = re.compile(r"\b(\w*Array|NDArray|ndarray|Curve|Mask)\b")
 
-UNREWORDED = {
-    "avatar": 3,
-    "cli": 10,
-    "compose": 2,
-    "driver": 3,
-    "engines": 49,
-    "faces": 27,
-    "livekit": 1,
-    "media": 27,
-    "server": 32,
-    "session": 16,
-    "speech": 23,
-    "weights": 4,
-}
-UNSHAPED = {
-    "compose": 1,
-    "engines": 20,
-    "faces": 14,
-    "media": 5,
-    "server": 1,
-    "session": 3,
-    "speech": 21,
-}
+UNREWORDED: dict[str, int] = {}
+UNSHAPED: dict[str, int] = {}
 
 
 def modules():

@@ -49,7 +49,7 @@ class MasktalkVideo(VideoGenerator):  # type: ignore[misc, unused-ignore]
 
     @property
     def options(self) -> AvatarOptions:
-        """What the runner must be told; once the session has started."""
+        """Return the runner's options; available once the session has started."""
         return AvatarOptions(
             video_width=self._session.width,
             video_height=self._session.height,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soxr
 
-from masktalk.speech.whisper import WhisperStates, tiny_config
-from masktalk.speech.whisper_windows import (
+from masktalk.engines.musetalk.whisper import WhisperStates, tiny_config
+from masktalk.engines.musetalk.whisper_windows import (
     ExactWindows,
     UpstreamWindows,
     take_window,

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from masktalk.avatar import Avatar, ping_pong
-from masktalk.errors import OptionError
-from masktalk.speech.whisper_stream import (
+from masktalk.engines.musetalk.whisper_stream import (
     live_prompts,
     recorded_prompts,
     segmented_prompts,
 )
-from masktalk.speech.whisper_windows import ExactWindows, Padding, UpstreamWindows
+from masktalk.engines.musetalk.whisper_windows import ExactWindows, Padding, UpstreamWindows
+from masktalk.errors import OptionError
 from masktalk.types import FloatArray
 from tests.golden.recipe import golden
 from tests.musetalk.conftest import speak

@@ -88,7 +88,7 @@ class Avatar:
 
     @property
     def is_image(self) -> bool:
-        """Whether it is a single picture, held."""
+        """Return whether the avatar is a single held image."""
         return self.manifest.source.kind == "picture"
 
     @property
@@ -114,7 +114,7 @@ class Avatar:
         return self._store.frame(index)
 
     def index_at(self, time: Fraction) -> int:
-        """Which stored frame shows at ``time`` seconds, playing forward and back for ever."""
+        """Return the index of the frame at ``time`` seconds, played forward and back for ever."""
         return ping_pong(int(time * self.rate), self.frame_count)
 
     def engine_folder(self, name: str) -> Path:
@@ -135,7 +135,7 @@ class Avatar:
 
 
 def is_avatar(path: Path) -> bool:
-    """Whether a path is an avatar folder, of whatever version."""
+    """Return whether a path is an avatar folder, of whatever version."""
     return (path / MANIFEST_NAME).is_file()
 
 

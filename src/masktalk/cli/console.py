@@ -1,4 +1,4 @@
-"""What a person or a program reads: results on stdout, progress and errors on stderr."""
+"""Console output: results on stdout, progress and errors on stderr."""
 
 from __future__ import annotations
 

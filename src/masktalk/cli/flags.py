@@ -37,7 +37,7 @@ def _flag_name(option: str) -> str:
 
 @dataclass(frozen=True)
 class AvatarFlags:
-    """How the avatar is made."""
+    """Flags of avatar preparation."""
 
     face: Annotated[
         str,
@@ -188,7 +188,7 @@ class DriverFlags:
 
 @dataclass(frozen=True)
 class TextFlags:
-    """What is said, when it is known."""
+    """Flags of a known text."""
 
     text: Annotated[
         str | None,
@@ -215,7 +215,7 @@ class TextFlags:
 
 @dataclass(frozen=True)
 class VideoFlags:
-    """How the video is written."""
+    """Flags of the output video."""
 
     fps: Annotated[
         str | None,

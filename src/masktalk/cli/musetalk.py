@@ -39,7 +39,7 @@ class Release(str, Enum):
 
 
 class Parsing(str, Enum):
-    """How the blending mask is cut."""
+    """Part of the face that the blending mask covers."""
 
     raw = "raw"
     jaw = "jaw"
@@ -52,7 +52,7 @@ def _flag(name: str, text: str, panel: str) -> Any:
 
 @dataclass(frozen=True)
 class FileFlags:
-    """Where things are and go."""
+    """Flags of input, output and weight paths."""
 
     inference_config: Annotated[Path, _flag("inference_config", "YAML with the tasks.", _FILES)] = (
         Path("configs/inference/test.yaml")
@@ -76,7 +76,7 @@ class FileFlags:
 
 @dataclass(frozen=True)
 class LookFlags:
-    """What is generated."""
+    """Flags of the generated picture."""
 
     version: Annotated[Release, _flag("version", "Which release.", _LOOK)] = Release.v15
     bbox_shift: Annotated[
@@ -112,7 +112,7 @@ class LookFlags:
 
 @dataclass(frozen=True)
 class WorkFlags:
-    """How it is computed."""
+    """Flags of device and precision."""
 
     batch_size: Annotated[int | None, _flag("batch_size", "Frames at a time.", _WORK)] = None
     gpu_id: Annotated[int, _flag("gpu_id", "Which GPU, where there is one.", _WORK)] = 0

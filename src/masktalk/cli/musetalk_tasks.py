@@ -1,4 +1,4 @@
-"""What the reference's YAML files ask for, and where it puts the results."""
+"""Tasks of the reference's YAML files, and the output paths it uses."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the reference puts things.
+    """Output paths of the reference.
 
     Attributes:
         result_dir: Its ``--result_dir``.

@@ -15,7 +15,7 @@ from masktalk.types import Frame, UInt8Array
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """What shows through where a frame is transparent.
+    """A colour or image behind transparent frames.
 
     Attributes:
         pixels: (H, W, 3) uint8 RGB, or (1, 1, 3) for one colour.

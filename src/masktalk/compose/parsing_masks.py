@@ -22,7 +22,7 @@ _MIDDLE = 256
 
 @dataclass(frozen=True)
 class MaskOptions:
-    """How the mask is made.
+    """Options of the blending mask.
 
     Attributes:
         mode: ``raw`` is skin and mouth; ``neck`` adds the neck; ``jaw`` reaches below the
@@ -117,6 +117,6 @@ def soft_mask(region: UInt8Array, box: Box, options: MaskOptions) -> UInt8Array:
 
 
 def blurred(mask: UInt8Array, options: MaskOptions) -> UInt8Array:
-    """A mask over a crop with its edge softened."""
+    """Blur the edge of an (H, W) mask over a crop."""
     width = int(options.blur * mask.shape[1] // 2 * 2) + 1
     return np.asarray(cv2.GaussianBlur(mask, (width, width), 0), np.uint8)

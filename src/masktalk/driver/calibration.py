@@ -1,4 +1,4 @@
-"""How a driver's mouth measures become those of an average face.
+"""Calibration of a driving video's mouth measures to those of an average face.
 
 One person's lips part by a tenth of the eye distance in speech, another's by a third, and
 closed lips are rarely tracked as exactly 0. The range is taken from the driver itself:
@@ -49,7 +49,7 @@ class RunningQuantiles:
 
 @dataclass(frozen=True)
 class Range:
-    """What the driver's mouth does, and how it is mapped.
+    """Range of a measure of the driving mouth, and its mapping.
 
     Attributes:
         closed: Opening that is tracked when the lips are together.

@@ -1,4 +1,4 @@
-"""Which mouth to borrow, and how it is had."""
+"""Options of a driving video, and the articulator made of it."""
 
 from __future__ import annotations
 

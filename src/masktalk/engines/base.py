@@ -40,7 +40,7 @@ class Articulator(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """What an engine is asked to say.
+    """Speech for an engine: audio, frame rate and start on the avatar's clock.
 
     Attributes:
         blocks: Sound in order and without gaps, any rate; read lazily, so a live
@@ -62,13 +62,13 @@ class Speech:
     recorded: bool = False
 
     def wants(self, step: int) -> bool:
-        """Whether anybody will see frame ``step``."""
+        """Return whether frame ``step`` will be shown."""
         return self.wanted is None or self.wanted(step)
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can do and needs.
+    """Abilities and needs of an engine.
 
     Attributes:
         name: Its name in the table.

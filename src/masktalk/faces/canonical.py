@@ -52,7 +52,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> FloatArray:
 
 @dataclass(frozen=True)
 class HeadPose:
-    """Where a rigid head is under weak perspective.
+    """Pose of a rigid head under weak perspective.
 
     Attributes:
         yaw: Radians about the vertical axis.
@@ -85,6 +85,7 @@ def fit_pose(model: FloatArray, points: FloatArray) -> HeadPose:
     start = _similarity(model[:, :2], points)
 
     def misfit(v: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the residuals of (6,) pose parameters."""
         turned = model @ rotation(v[0], v[1], v[2]).T * np.exp(v[3])
         error = (turned[:, :2] + v[4:6] - (points - start[2:4]) / start[1]).ravel()
         prior = np.array([v[0], v[1]]) * (0.05 / _USUAL_TURN)

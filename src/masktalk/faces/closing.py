@@ -1,4 +1,4 @@
-"""What is closed when its block ends."""
+"""Context-manager mixin for closable objects."""
 
 from __future__ import annotations
 

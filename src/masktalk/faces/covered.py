@@ -1,4 +1,4 @@
-"""Whether a mouth is covered, and where it is when it cannot be seen.
+"""Occlusion of the mouth, and its place when it is hidden.
 
 Under a cloth the mesh is a guess, and so is each detector's mouth. Their errors differ,
 though, and lean on what is visible: a linear blend of what mesh and detectors say about
@@ -44,22 +44,22 @@ def mouth_state(look: Look) -> MouthState:
 
 
 def is_guessed(look: Look) -> bool:
-    """Whether the mouth of a look is a guess."""
+    """Return whether the mouth of an estimate is occluded."""
     return is_guess(guess_strength(look))
 
 
 def is_guess(strength: float) -> bool:
-    """Whether a strength, or the median of several, is that of a guess."""
+    """Return whether an occlusion score, or the median of several, means occluded."""
     return strength > _GUESSED
 
 
 def guess_strength(look: Look) -> float:
-    """How much the mouth looks like a guess: its corners scatter, its lips lack contrast."""
+    """Score the occlusion of a mouth: its corners scatter between crops, its lips lack contrast."""
     return float((look.corner_scatter + 0.002) * (look.lip_contrast + 0.02) ** -0.3)
 
 
 def lips_state(mesh: FloatArray) -> MouthState:
-    """Open or closed, from the gap between the lips of a mesh."""
+    """Classify a (478, 3) mesh as open or closed by the gap between its lips."""
     gap = float(np.linalg.norm(mesh[UPPER_LIP_INNER, :2] - mesh[LOWER_LIP_INNER, :2]))
     unit = float(np.linalg.norm(mesh[RIGHT_EYE_OUTER, :2] - mesh[LEFT_EYE_OUTER, :2]))
     return "open" if gap > _PARTED * unit else "closed"

@@ -55,7 +55,7 @@ _SIDES = {"short": 256, "full": 384}
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What several crops of one face say together.
+    """Estimate of one face from several crops.
 
     Attributes:
         mesh: (478, 3) median mesh in pixels.
@@ -80,7 +80,7 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Support:
-    """What the detectors say of one face.
+    """Detector votes for one face.
 
     Attributes:
         keypoints: ``short`` and ``full`` -> (6, 2) median points in pixels; one that does
@@ -103,7 +103,7 @@ class Examiner:
         }
 
     def detect(self, picture: UInt8Array, threshold: float) -> list[Roi]:
-        """Where both detectors see faces in a picture, surest first of each."""
+        """Detect faces in an (H, W, 3) picture with both detectors, most confident first."""
         size = np.array(picture.shape[1::-1], np.float32)
         return [
             detection_roi(detection.box, detection.keypoints * size, size)
@@ -118,7 +118,7 @@ class Examiner:
         return roi.to_picture(answer.landmarks), answer.presence
 
     def look(self, pixels: UInt8Array, roi: Roi) -> Look:
-        """Several crops about a region that is about right."""
+        """Estimate the face from several crops around an approximate region of (H, W, 3) pixels."""
         mesh, _ = self.glance(pixels, roi)
         roi = mesh_roi(mesh)
         glances = [self.glance(pixels, roi.nudged(*nudge)) for nudge in _NUDGES]
@@ -139,7 +139,7 @@ class Examiner:
         )
 
     def support(self, pixels: UInt8Array, mesh: FloatArray) -> Support:
-        """What the detectors say of a face whose mesh is known, in several crops."""
+        """Collect detector votes for a (478, 3) mesh from several crops of an (H, W, 3) picture."""
         seen: dict[str, FloatArray] = {}
         scores = 0.0
         for name, detector in self._detectors.items():
@@ -179,7 +179,7 @@ def _detected(
 
 
 def mesh_roi(mesh: FloatArray) -> Roi:
-    """The square in which the mesh network wants the face of this mesh."""
+    """Return the mesh network's region of interest for a (478, 3) mesh."""
     return roi_around(mesh, mesh[LEFT_EYE_OUTER], mesh[RIGHT_EYE_OUTER], _MESH_MARGIN)
 
 

@@ -38,11 +38,11 @@ class Finder(Closing):
 
     @property
     def effort(self) -> Effort:
-        """How hard to look so that the chosen face is among those seen."""
+        """Return the search effort at which the chosen face is among those found."""
         return "usual" if self.options.face == "largest" else "every"
 
     def sightings(self, frame: Frame, effort: Effort) -> list[Sighting]:
-        """What the first locator that sees anything sees, from left to right.
+        """Return the faces of the first locator that finds any, from left to right.
 
         A quick search asks the first locator alone.
         """

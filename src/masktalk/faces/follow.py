@@ -107,7 +107,7 @@ class _Window:
 
     @classmethod
     def around(cls, mesh: FloatArray, frame: Frame) -> _Window:
-        """Twice as wide and high as the face."""
+        """Return a crop twice as wide and high as a (478, 3) mesh."""
         low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
         middle, reach = (low + high) / 2, float((high - low).max())
         left, top = np.maximum(middle - reach, 0).astype(int)
@@ -117,7 +117,7 @@ class _Window:
         )
 
     def has_room_around(self, mesh: FloatArray) -> bool:
-        """Whether the face's middle is still in the middle half."""
+        """Return whether a (478, 3) mesh is still centred in the middle half of the crop."""
         x, y = mesh[:, :2].mean(axis=0)
         across = (x - self.left) / max(self.right - self.left, 1)
         down = (y - self.top) / max(self.bottom - self.top, 1)

@@ -32,7 +32,7 @@ _MEMORY = Fraction(1)
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What one frame shows of the person followed.
+    """Observation of the tracked person in one frame.
 
     Attributes:
         time: Seconds.

@@ -1,4 +1,4 @@
-"""Whether there are lips where the mesh says they are."""
+"""Contrast of lips at the place of the mesh's lip line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REACH, _WIDTH = 10, np.linspace(0.12, 0.88, 25)
 
 
 def lip_contrast(pixels: UInt8Array, mesh: FloatArray) -> float:
-    """How much the light changes across the line where the lips meet.
+    """Measure the contrast across the lip line of a (478, 3) mesh in an (H, W, 3) picture.
 
     Averaged along the line, freed of even shading (a parabola), in parts of the mean
     light: 0.2 to 1.5 for lips, below 0.1 for most cloths.

@@ -1,4 +1,4 @@
-"""What the mouth of a face does, freed of where the head looks.
+"""Measures of a mouth, independent of head pose.
 
 The upper face (brow, eyes, nose bridge, temples) does not move when one speaks, so it is
 laid onto a frontal face of unit size (similarity transform of least squared error:

@@ -1,4 +1,4 @@
-"""What a person can say about which face to find, and how."""
+"""Options of locating: which face, and how."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a drawn face shows where its mouth is: a line, the bars of a grille, or nothing."""
+"""Analysis of a drawn mouth: a line, the bars of a grille, or nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PaintedMouth:
 
 
 def look_at_mouth(pixels: UInt8Array, corners: FloatArray) -> PaintedMouth:
-    """What is painted between the mouth corners (2, 2), left to right, of a (H, W, 3|4) picture."""
+    """Analyse the mouth painted between (2, 2) corners of an (H, W, 3|4) picture."""
     width = max(float(np.linalg.norm(corners[1] - corners[0])), 4.0)
     left, top, right, bottom = _window(pixels, corners, width)
     window = np.ascontiguousarray(pixels[top:bottom, left:right, :3])
@@ -76,7 +76,7 @@ def look_at_mouth(pixels: UInt8Array, corners: FloatArray) -> PaintedMouth:
 
 
 def is_drawing(pixels: UInt8Array, box: tuple[float, float, float, float]) -> bool:
-    """Whether a face (x0, y0, x1, y1) is drawn in flat colours: no photograph ever is."""
+    """Return whether a face (x0, y0, x1, y1) is drawn in flat colours, as no photograph is."""
     height, width = pixels.shape[:2]
     x0, y0 = int(np.clip(box[0], 0, width - 16)), int(np.clip(box[1], 0, height - 16))
     x1, y1 = max(int(min(box[2], width)), x0 + 16), max(int(min(box[3], height)), y0 + 16)
@@ -84,7 +84,7 @@ def is_drawing(pixels: UInt8Array, box: tuple[float, float, float, float]) -> bo
 
 
 def flatness(face: UInt8Array) -> float:
-    """0 to 1: how much of a face hardly changes between pixels, against what shading leaves."""
+    """Return the share, 0 to 1, of an (H, W, 3) face that hardly changes between pixels."""
     small = cv2.resize(face, (96, 96), interpolation=cv2.INTER_AREA).astype(np.float32)
     spread = cv2.dilate(small, np.ones((3, 3))) - cv2.erode(small, np.ones((3, 3)))
     still = float((spread.max(axis=2) < 2.5).mean())
@@ -148,7 +148,7 @@ def _bend(stroke: UInt8Array) -> float:
 
 
 def _lips(window: UInt8Array, stroke: UInt8Array, width: float) -> bool:
-    """Whether what is close to a stroke has another colour than what is further away."""
+    """Return whether the surroundings of a stroke differ in colour from what is further away."""
     away = cv2.distanceTransform(255 - stroke, cv2.DIST_L2, 3) / width
     close, far = (window[(away > near) & (away < end)] for near, end in (_LIPS, _SKIN))
     if not len(close) or not len(far):

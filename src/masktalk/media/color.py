@@ -1,4 +1,4 @@
-"""How a video's numbers mean colours: the code points of ITU-T H.273, by FFmpeg's names."""
+"""Colour spaces of video: the code points of ITU-T H.273, by FFmpeg's names."""
 
 from __future__ import annotations
 
@@ -99,5 +99,5 @@ Color.IMAGE = Color()
 
 
 def is_rgb(pixel_format: av.VideoFormat) -> bool:
-    """Whether a pixel format holds RGB (or a palette of it) rather than YUV or grey."""
+    """Return whether a pixel format holds RGB (or a palette of it) rather than YUV or grey."""
     return bool(pixel_format.is_rgb or pixel_format.has_palette)

@@ -113,7 +113,7 @@ class FromRgb:
         return cut
 
     def reads(self, color: Color) -> bool:
-        """Whether numbers that mean ``color`` can be written without conversion."""
+        """Return whether pixels in ``color`` can be written without conversion."""
         return (color.swscale_matrix, color.swscale_range) == (
             self.color.swscale_matrix,
             self.color.swscale_range,

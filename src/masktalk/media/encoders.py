@@ -26,7 +26,7 @@ PRESETS = (
 
 @dataclass(frozen=True)
 class Quality:
-    """How well to encode, on x264's scales.
+    """Encoding quality on x264's scales.
 
     Attributes:
         crf: Constant rate factor, 0 (best) to 51; 18 is visually lossless.
@@ -50,7 +50,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Settings:
-    """What an encoder is opened with.
+    """Settings that an encoder is opened with.
 
     Attributes:
         options: Its own options by name.

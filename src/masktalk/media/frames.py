@@ -45,7 +45,7 @@ class _Cut:
     pixels: UInt8Array
 
     def holds(self, left: int, top: int, right: int, bottom: int) -> bool:
-        """Whether another rectangle lies inside."""
+        """Return whether another rectangle lies inside."""
         height, width = self.pixels.shape[:2]
         across = self.left <= left and right <= self.left + width
         return across and self.top <= top and bottom <= self.top + height
@@ -117,7 +117,7 @@ class Stored:
         return _Cut(left, top, pixels[top - y0 : bottom - y0, left - x0 : right - x0])
 
     def fits(self, from_rgb: FromRgb) -> bool:
-        """Whether the decoded planes are what ``from_rgb`` would make."""
+        """Return whether the decoded planes equal what ``from_rgb`` would make."""
         if self.to_rgb is None or self.decoded is None or not self._can_cut():
             return False
         same_planes = self.to_rgb.alpha == from_rgb.pixel_format.startswith("yuva")
@@ -172,6 +172,7 @@ class SourceFrame(Frame):
         return self.stored.region(left, top, right, bottom)
 
     def with_region(self, left: int, top: int, pixels: UInt8Array) -> EditedFrame:
+        """Return the frame with (h, w, 3) or (h, w, 4) pixels in place of its own at a position."""
         return EditedFrame(self, left, top, pixels)
 
 
@@ -251,6 +252,7 @@ class EditedFrame(Frame):
         return pixels
 
     def with_region(self, left: int, top: int, pixels: UInt8Array) -> EditedFrame:
+        """Return the frame with (h, w, 3) or (h, w, 4) pixels in place of its own at a position."""
         return EditedFrame(self, left, top, pixels)
 
     def paste_into(self, planes: av.VideoFrame, from_rgb: FromRgb) -> None:

@@ -189,7 +189,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
 
 
 def _from_opencv(path: Path, limits: Limits) -> UInt8Array:
-    """What Pillow does not know: 16 bit RGB TIFF, OpenEXR, HDR and others."""
+    """Read what Pillow does not know: 16 bit RGB TIFF, OpenEXR, HDR and others."""
     encoded = np.fromfile(path, np.uint8)
     try:
         decoded = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)

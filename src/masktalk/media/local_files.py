@@ -119,7 +119,7 @@ def _demuxer(path: Path) -> Any:
 
 
 def unreadable(path: Path, error: av.FFmpegError) -> MediaError:
-    """What FFmpeg said about a file, as one line."""
+    """Return FFmpeg's message about a file as one line."""
     if error.errno in (errno.ENOMEM, errno.EIO):
         return MediaError(path, f"cannot be read: {error.strerror}", "try again")
     return MediaError(

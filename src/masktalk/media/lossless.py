@@ -54,12 +54,12 @@ class Lossless:
 
     @property
     def options(self) -> dict[str, str]:
-        """What makes the codec lossless and its groups short."""
+        """Return the codec options for lossless coding in short groups of pictures."""
         return dict(_FFV1 if self.codec == "ffv1" else _X264)
 
 
 def lossless_for(pixel_format: str, width: int, height: int) -> Lossless | None:
-    """What keeps every bit of frames; x264 is smaller and quicker to decode than FFV1.
+    """Choose a lossless codec; x264 is smaller and quicker to decode than FFV1.
 
     Returns:
         None if no codec takes the format; RGB can be kept instead, always.
@@ -80,7 +80,7 @@ def lossless_for(pixel_format: str, width: int, height: int) -> Lossless | None:
 
 @cache
 def opens(codec: str, pixel_format: str) -> bool:
-    """Whether an encoder can really be opened without loss."""
+    """Return whether an encoder can be opened in lossless mode."""
     if codec not in av.codecs_available:
         return False
     try:

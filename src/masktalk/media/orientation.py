@@ -1,4 +1,4 @@
-"""How stored pixels become an upright picture of square pixels."""
+"""Orientation and pixel aspect of stored pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from masktalk.types import UInt8Array
 
 @dataclass(frozen=True)
 class Orientation:
-    """How stored pixels are turned upright: first mirrored left-right, then turned.
+    """Orientation of stored pixels: mirrored left-right first, then rotated.
 
     Attributes:
         mirrored: Whether to mirror left-right first.
@@ -35,7 +35,7 @@ class Orientation:
 
     @classmethod
     def from_matrix(cls, matrix: np.ndarray[Any, np.dtype[np.int32]]) -> Orientation:
-        """The nearest of the eight upright orientations to a 3x3 display matrix."""
+        """Return the nearest of the eight upright orientations to a (3, 3) display matrix."""
         a, b, _, c, d, _ = (float(value) for value in matrix[:6])
         mirrored = a * d - b * c < 0
         if mirrored:
@@ -45,7 +45,7 @@ class Orientation:
 
     @property
     def swaps(self) -> bool:
-        """Whether width and height change places."""
+        """Return whether width and height are exchanged."""
         return self.quarters % 2 == 1
 
     def apply(self, pixels: UInt8Array) -> UInt8Array:
@@ -57,7 +57,7 @@ class Orientation:
 
 @dataclass(frozen=True)
 class Layout:
-    """How stored pixels become an upright picture of square pixels.
+    """Orientation and pixel aspect of stored pictures.
 
     Attributes:
         size: (width, height) in square pixels, before turning.

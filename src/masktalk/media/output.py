@@ -61,7 +61,7 @@ def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
 
 
 def cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
-    """What the system said about writing a file, as one line."""
+    """Return the system's message about writing a file as one line."""
     known = {
         errno.ENOSPC: ("the disk is full", "free some space"),
         errno.EDQUOT: ("the disk quota is used up", "free some space"),
@@ -90,7 +90,7 @@ def write_atomic(path: str | os.PathLike[str], content: bytes, *, overwrite: boo
 
 
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write a compressed ``.npz``, whole or not at all, in the place of any other.
+    """Write (any,) arrays as a compressed ``.npz``, atomically, replacing any other.
 
     Raises:
         OutputError: See ``write_atomic``.

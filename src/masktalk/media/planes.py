@@ -94,7 +94,7 @@ def turned(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
 
 
 def turns_planes(frame: av.VideoFrame) -> bool:
-    """Whether ``turned`` can turn a frame without moving its chroma."""
+    """Return whether ``turned`` can rotate a frame without moving its chroma."""
     even = frame.width % 2 == 0 and frame.height % 2 == 0
     return even and frame.format.name in HALVED_FORMATS
 

@@ -157,7 +157,7 @@ def speech_samples(blocks: Iterable[Audio]) -> Iterator[FloatArray]:
 
 
 def chunked(blocks: Iterator[FloatArray], size: int) -> Iterator[FloatArray]:
-    """The same samples in blocks of ``size``; the last may be shorter."""
+    """Yield the same samples in (size,) blocks; the last may be shorter."""
     waiting: list[FloatArray] = []
     held = 0
     for samples in blocks:

@@ -1,4 +1,4 @@
-"""What can be turned into frames: a picture, a video, a folder of frames."""
+"""Sources of frames: an image, a video, a folder of frames."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SourceKind = Literal["picture", "video", "folder"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused before it is decoded.
+    """Limits that are checked before decoding.
 
     Attributes:
         max_pixels: Largest width x height of a video; the default is 8K UHD.

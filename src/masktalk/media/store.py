@@ -35,7 +35,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class StoreIndex:
-    """What ``frames.json`` says.
+    """Contents of ``frames.json``.
 
     Attributes:
         frame_count: How many frames there are.
@@ -155,7 +155,7 @@ class FrameStore:
 
     @property
     def frame_count(self) -> int:
-        """How many frames there are."""
+        """Number of frames."""
         return self.index.frame_count
 
     @property
@@ -175,12 +175,12 @@ class FrameStore:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether frames are RGBA."""
+        """Return whether frames are RGBA."""
         return self.index.has_alpha
 
     @property
     def color(self) -> Color:
-        """How to write the frames as video."""
+        """Colour space to write the frames in."""
         return self.index.color
 
     def frame(self, index: int) -> Frame:

@@ -85,7 +85,7 @@ def _index_end(stream: Any) -> int:
 
 
 def _riff_end(path: Path) -> int:
-    """Where the first RIFF of a file shall end; 0 if it does not say."""
+    """Return the declared end of a file's first RIFF chunk in bytes; 0 if it has none."""
     with path.open("rb") as file:
         header = file.read(8)
     size = int.from_bytes(header[4:], "little")
@@ -151,7 +151,7 @@ def _ebml_size(file: BinaryIO) -> int | None:
 
 
 def _has_mp3_header(path: Path) -> bool:
-    """Whether a file begins with the frame that says how long an MP3 is."""
+    """Return whether a file begins with a Xing or VBRI header."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
     return any(tag in head for tag in (b"Xing", b"Info", b"VBRI"))

@@ -35,7 +35,7 @@ _MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".we
 
 @dataclass(frozen=True)
 class WriterOptions:
-    """How to write a video.
+    """Options of the video writer.
 
     Attributes:
         width: Of every frame, in pixels; an encoder that needs even sizes gets the last

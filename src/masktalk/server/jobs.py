@@ -77,12 +77,12 @@ class Jobs:
 
     @property
     def is_working(self) -> bool:
-        """Whether every worker of the queue is alive."""
+        """Return whether every worker of the queue is alive."""
         return bool(self._workers) and not any(worker.done() for worker in self._workers)
 
     @property
     def waiting(self) -> int:
-        """How many jobs wait; cancelled ones do not."""
+        """Number of waiting jobs, cancelled ones not counted."""
         return len(self._waiting)
 
     def speeches_in_use(self) -> set[str | None]:
@@ -241,7 +241,7 @@ class Jobs:
         self._tell(job)
 
     def _settle(self, avatar: AvatarRecord, job: JobRecord) -> None:
-        """What the end of a prepare means for its avatar."""
+        """Update the avatar at the end of its preparation."""
         avatar.problem = job.problem
         if job.status == "done":
             avatar.status = "ready"
@@ -259,7 +259,7 @@ class Jobs:
 
 
 def source_path(folder: Path, suffix: str) -> Path:
-    """Where an upload lies in its folder."""
+    """Return the path of an upload in its folder."""
     return folder / f"source{suffix}"
 
 

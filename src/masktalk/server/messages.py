@@ -52,7 +52,7 @@ class AvatarRename(Message):
 
 
 class Rig(Message):
-    """Where the face is. ``points`` in pixels of the source; ``mesh`` 478 x, y or nothing.
+    """Place of the face: ``points`` in pixels of the source; ``mesh`` 478 x, y or nothing.
 
     ``mouth`` says what the mouth is: ``auto`` decides by what covers it.
     """
@@ -158,7 +158,7 @@ class Play(Message):
 
 
 class AudioFormat(Message):
-    """How the binary messages that follow are to be read: little-endian mono samples."""
+    """Format of the binary messages that follow: little-endian mono samples."""
 
     type: Literal["format"]
     encoding: Literal["pcm16", "float32"]
@@ -166,7 +166,7 @@ class AudioFormat(Message):
 
 
 class Flush(Message):
-    """What was sent so far is a whole utterance."""
+    """End of an utterance."""
 
     type: Literal["flush"]
 
@@ -223,7 +223,7 @@ class ControlRequest(Message):
 
 
 class Health(Message):
-    """Whether the server is well.
+    """Health of the server.
 
     Attributes:
         status: ``ok``; ``full`` when the disk is; ``failing`` when jobs are not worked on.

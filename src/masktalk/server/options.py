@@ -1,4 +1,4 @@
-"""What a server is told."""
+"""Options of the server."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Limits(BaseModel):
 
 
 class ServerOptions(BaseModel):
-    """How a server runs.
+    """Options of a server.
 
     Attributes:
         data: The one folder it writes to.
@@ -107,7 +107,7 @@ class ServerOptions(BaseModel):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Return whether the server binds to the loopback interface only."""
         if self.host == "localhost":
             return True
         try:

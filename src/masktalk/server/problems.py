@@ -1,4 +1,4 @@
-"""What can go wrong, as it is told to the outside."""
+"""Errors as clients see them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from masktalk.errors import MasktalkError
 
 
 class Problem(BaseModel):
-    """What went wrong, in one line and in parts."""
+    """An error in one line and in parts."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -18,7 +18,7 @@ _BYTES_A_SECOND = 22_050 * 2
 
 
 def can_say() -> bool:
-    """Whether espeak-ng is installed."""
+    """Return whether espeak-ng is installed."""
     return shutil.which("espeak-ng") is not None
 
 

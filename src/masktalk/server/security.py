@@ -1,4 +1,4 @@
-"""Who may ask, under which name, and how much: checked before anything else runs."""
+"""Authentication, host check, rate and size limits, applied before anything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every route works with."""
+"""Services shared by all routes."""
 
 from __future__ import annotations
 

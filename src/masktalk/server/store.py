@@ -1,4 +1,4 @@
-"""What the server remembers: records in SQLite, files in folders named by id."""
+"""Store of the server: records in SQLite, files in folders named by id."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ class Store:
         return [record for row in rows if (record := _parsed(kind, row[0])) is not None]
 
     def count(self, kind: type[Record]) -> int:
-        """How many records of a kind there are."""
+        """Count the records of a kind."""
         query = "SELECT count(*) FROM records WHERE kind = ?"
         with self._lock:
             return int(self._database.execute(query, (_KINDS[kind],)).fetchone()[0])
@@ -228,7 +228,7 @@ class Store:
         rmtree(self.folder(kind, id), ignore_errors=True)
 
     def folder(self, kind: type[Record], id: str) -> Path:
-        """Where the files of a record lie."""
+        """Return the folder of a record's files."""
         if len(id) != 32 or not set(id) <= set("0123456789abcdef"):
             raise RequestError(404, _KINDS[kind], "that is no id")
         return self.data / f"{_KINDS[kind]}s" / id

@@ -1,4 +1,4 @@
-"""What a worker process can be asked, and what it answers."""
+"""Tasks of a worker process, and its answers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Order(_Record):
 
 
 class Step(_Record):
-    """How far a task is."""
+    """Progress of a task."""
 
     kind: Literal["step"] = "step"
     stage: str
@@ -79,7 +79,7 @@ class Step(_Record):
 
 
 class Found(_Record):
-    """What a probe saw."""
+    """Result of a probe."""
 
     kind: Literal["found"] = "found"
     source: Literal["picture", "video", "folder"]

@@ -1,4 +1,4 @@
-"""What a picture does by itself: it blinks, and its head is never quite still."""
+"""Idle movement of an image: blinks and slight head movement."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _Lid:
     down: FloatArray
 
     def close(self, pixels: UInt8Array, amount: float) -> None:
-        """Draw the lid over the eye, in place; 0 leaves it open, 1 shuts it."""
+        """Draw the lid over the eye in (h, w, 3) pixels, in place; 0 leaves it open, 1 shuts it."""
         edge = (self.opening + 0.05 * self.eye) * np.float32(amount)
         window = pixels[self.rows, self.columns]
         picture = np.ascontiguousarray(window[..., :3])
@@ -132,7 +132,7 @@ class IdleMotion:
         return Frame(pixels, frame.time)
 
     def _pose_at(self, time: float) -> tuple[FloatArray, FloatArray]:
-        """Where each pixel of the window comes from, in the window."""
+        """Return the source position of each pixel of the window."""
         number = int(time * _POSES)
         if self._pose is None or self._pose[0] != number:
             dx, dy, roll = self.sway(number / _POSES)
@@ -148,7 +148,7 @@ class IdleMotion:
         return shift * slow[0], 0.6 * shift * slow[1], _ROLL * slow[2]
 
     def lid(self, time: float) -> float:
-        """How far the lids are shut at a time, 0 to 1."""
+        """Return the closure of the eyelids at a time, 0 to 1."""
         while self._blinks[-1] <= time:
             self._blinks.append(self._blinks[-1] + float(self._random.uniform(*_PAUSES)))
             self._blinks = self._blinks[-8:]
@@ -196,6 +196,7 @@ def _lid(
     side, below = columns * across[0] + rows * across[1], columns * down[0] + rows * down[1]
 
     def curve(points: FloatArray) -> FloatArray:
+        """Sample the curve through (N, 2) lid landmarks at every column."""
         order = np.argsort(points @ across)
         level = np.interp(side, (points @ across)[order], (points @ down)[order])
         return level.astype(np.float32)

@@ -52,7 +52,7 @@ class IdleArticulator:
 
     @property
     def is_used(self) -> bool:
-        """Whether the engine has asked it at all."""
+        """Return whether the engine has pushed any audio."""
         return self._heard > 0
 
     def cut(self) -> None:
@@ -86,7 +86,7 @@ class IdleArticulator:
         return Articulation.concat([closing, self._listen(audio)])
 
     def flush(self) -> Articulation:
-        """What is missing up to the last sound heard, at rest."""
+        """Return the missing steps up to the last audio, at rest."""
         self._fall_asleep()
         return self._rest_until(self._heard)
 

@@ -133,7 +133,7 @@ class Session:
         self.stats.speech_seconds += len(samples) / self.options.audio_rate
 
     def flush(self) -> None:
-        """What was pushed so far is a whole utterance: do not wait for more of it."""
+        """Mark the end of an utterance, so that no more of it is waited for."""
         with self._pushing:
             self._buffer.push(self._intake.flush())
             self._buffer.flush()
@@ -164,7 +164,7 @@ class Session:
 
     @property
     def speaking(self) -> bool:
-        """Whether speech is being said."""
+        """Return whether an utterance is being spoken."""
         return self._buffer.speaking or self._buffer.queued > 0
 
     async def __aiter__(self) -> AsyncIterator[Tick]:

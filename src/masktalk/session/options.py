@@ -1,4 +1,4 @@
-"""What a live session is told, and what it says about itself."""
+"""Options and statistics of a live session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCK = Fraction(1, 50)
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """How a session runs.
+    """Options of a live session.
 
     Attributes:
         rate: Frames per second; None takes the avatar's own (25 for a picture).
@@ -53,7 +53,7 @@ class SessionOptions:
 
 @dataclass(frozen=True, eq=False)
 class Tick:
-    """What leaves the session at one tick of its clock.
+    """Frame and audio of one tick of a session's clock.
 
     Attributes:
         index: Number of the tick; none is ever left out.

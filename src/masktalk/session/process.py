@@ -39,7 +39,7 @@ class SessionLostError(MasktalkError):
 
 @dataclass(frozen=True)
 class SessionSpec:
-    """Who speaks and how, as it is sent to the process.
+    """Avatar, engine and options as they are sent to the process.
 
     Attributes:
         folder: The avatar's.
@@ -149,7 +149,7 @@ class ProcessSession:
         self._send(_Push(samples, rate))
 
     def flush(self) -> None:
-        """What was pushed so far is a whole utterance."""
+        """Mark the end of an utterance."""
         self._send("flush")
 
     def interrupt(self) -> None:
@@ -170,7 +170,7 @@ class ProcessSession:
 
     @property
     def speaking(self) -> bool:
-        """Whether speech is being said."""
+        """Return whether an utterance is being spoken."""
         return self._talking or self.queued > 0
 
     async def __aiter__(self) -> AsyncIterator[Tick]:
@@ -242,7 +242,7 @@ class ProcessSession:
 
 
 def _worker_main(connection: Connection, ring: FrameRing, spec: SessionSpec) -> None:
-    """What runs in the process."""
+    """Run a session in the worker process."""
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

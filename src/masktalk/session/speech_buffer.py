@@ -84,12 +84,12 @@ class SpeechBuffer:
 
     @property
     def speaking(self) -> bool:
-        """Whether an utterance has begun and not ended yet."""
+        """Return whether an utterance has begun and not ended."""
         with self._lock:
             return bool(self._spans) and self._spans[-1].end is None
 
     def push(self, samples: FloatArray) -> None:
-        """Put speech into the queue.
+        """Append (N,) samples of speech to the queue.
 
         Raises:
             OptionError: More would wait than may.
@@ -159,7 +159,7 @@ class SpeechBuffer:
             return next((span for span in self._spans if start <= span.start < end), None)
 
     def ended(self, end: int) -> int:
-        """How many flushed utterances ended before ``end`` and were not yet told of."""
+        """Count the flushed utterances that ended before ``end`` and were not reported yet."""
         with self._lock:
             count = 0
             while self._ends and self._ends[0] <= end:

@@ -1,4 +1,4 @@
-"""Which phone sounds: posteriors from CMU Sphinx's US English acoustic model.
+"""Phone posteriors from CMU Sphinx's US English acoustic model.
 
 The model (phonetically tied mixtures: 42 codebooks of 3 x 128 Gaussians) is repacked from
 the pocketsphinx distribution, see NOTICE; only its context-independent states are kept.
@@ -107,6 +107,7 @@ class PhoneStage:
         return self._window.delay
 
     def push(self, rows: FloatArray) -> FloatArray:
+        """Push (N, bands) log power rows; return (M, phones) posteriors."""
         return self._score(self._window.push(self._cepstra(rows)))
 
     def flush(self) -> FloatArray:

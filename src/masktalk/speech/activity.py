@@ -1,4 +1,4 @@
-"""Whether somebody speaks, and a mouth that is still while nobody does."""
+"""Voice activity, and a mouth that rests in silence."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Agreement:
         return self._window.delay
 
     def push(self, heard: FloatArray, speech: FloatArray) -> FloatArray:
-        """What has become certain.
+        """Return the steps that have become certain.
 
         Args:
             heard: (N, 2) more of voice and of whether the sound is as loud as the talker.
@@ -70,7 +70,7 @@ class Agreement:
         return agreed
 
     def _believes(self, speech: float, voice: float, loud: bool) -> bool:
-        """Whether voice counts at the next step."""
+        """Return whether the next step counts as voice."""
         if speech > _SURE:
             self._trust = _SUNG
         else:
@@ -97,6 +97,7 @@ class Gate:
         return self._window.delay
 
     def push(self, rows: FloatArray) -> FloatArray:
+        """Push (N, features) rows; return the (M,) probabilities that have become certain."""
         return self._run(self._window.push(rows))
 
     def flush(self) -> FloatArray:

@@ -35,7 +35,7 @@ _UNHEARD, _NOTHING = np.zeros((0, 2), np.float32), np.zeros((0, 1), np.float32)
 
 @dataclass(frozen=True)
 class ArticulatorOptions:
-    """How speech becomes articulation.
+    """Options of the articulator.
 
     Attributes:
         strength: Scales every movement; 1 is as measured on real mouths.
@@ -185,7 +185,7 @@ def make_articulator(options: ArticulatorOptions | None = None) -> SpeechArticul
 def articulate(
     speech: Audio | str | os.PathLike[str], options: ArticulatorOptions | None = None
 ) -> Articulation:
-    """What the mouth does over a whole sound, given as samples or as a file.
+    """Articulate recorded speech, given as samples or as a file.
 
     Raises:
         MediaError: The file cannot be read or has no sound.

@@ -1,4 +1,4 @@
-"""What the mouth does while a known sequence of phones is said.
+"""Coarticulation of a known sequence of phones.
 
 Each phone class pulls the gestures towards its mean shape, with a strength (dominance) that
 fades with the distance in time; their weighted mean is the trajectory (Cohen & Massaro 1993,

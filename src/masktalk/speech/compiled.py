@@ -35,7 +35,7 @@ def posteriors(features: FloatArray) -> FloatArray:
 
 
 class CompiledStage:
-    """What ``NetworkStage`` of the shipped network does.
+    """The shipped network's ``NetworkStage``, compiled.
 
     Args:
         network: The shipped one, for its shape.
@@ -49,7 +49,7 @@ class CompiledStage:
         self._certain = Certain(network.delays)
 
     def push(self, rows: FloatArray) -> dict[str, FloatArray]:
-        """See ``NetworkStage.push``."""
+        """Push (N, features) rows; see ``NetworkStage.push``."""
         if not len(rows):
             heads = self._network.heads
             return {name: np.zeros((0, len(heads[name][1])), np.float32) for name in heads}

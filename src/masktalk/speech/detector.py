@@ -41,6 +41,7 @@ class Detector:
         self._blocks = self._samples = self._steps = 0
 
     def push(self, samples: FloatArray) -> FloatArray:
+        """Push (N,) samples; return the (M,) probabilities that have become certain."""
         self._samples += len(samples)
         self._tail = np.concatenate([self._tail, samples])
         return self._answers()

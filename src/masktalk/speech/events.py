@@ -67,7 +67,7 @@ def steps_of(
 def articulation_of(
     events: list[PhonemeEvent], duration: Fraction, alphabet: str = "ipa"
 ) -> Articulation:
-    """What the mouth does while these phonemes are said."""
+    """Articulate a sequence of phonemes."""
     articulator = EventArticulator(alphabet)
     for event in events:
         articulator.add(event)

@@ -36,7 +36,7 @@ for _index, _name in enumerate(CHANNELS):
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """What channels mean for an average face, one value a step.
+    """Measures of an average face under channels, one value a step.
 
     Attributes:
         aperture: (N,) distance of the inner lips, in distances between outer eye corners.
@@ -50,7 +50,7 @@ class Measures:
 
 
 def channels_of(gestures: FloatArray) -> FloatArray:
-    """(N, len(CHANNELS)) channels in 0..1 for (N, len(GESTURES)) gestures."""
+    """Convert (N, len(GESTURES)) gestures to (N, len(CHANNELS)) channels in 0..1."""
     closure, teeth, tongue = np.clip(gestures[:, 2:], 0, 1).T
     aperture = np.clip(gestures[:, 0], 0, _MAX_APERTURE)
     wider = gestures[:, 1] - REST_WIDTH
@@ -85,7 +85,7 @@ def channels_of(gestures: FloatArray) -> FloatArray:
 
 
 def measures(articulation: Articulation) -> Measures:
-    """What the channels mean for an average face, step by step."""
+    """Compute the measures of an average face under (N, len(CHANNELS)) channels."""
 
     def mean(name: str) -> FloatArray:
         averaged: FloatArray = articulation.values[:, _COLUMNS[name]].mean(axis=1)

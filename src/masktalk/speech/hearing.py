@@ -37,10 +37,11 @@ class Hearing:
 
     @property
     def warp(self) -> float:
-        """How much higher the speaker's formants are than the model's average speaker's."""
+        """Ratio of the speaker's formants to the model's average speaker's."""
         return self._tract.warp
 
     def push(self, power: FloatArray) -> FloatArray:
+        """Push (N, bins) power spectra; return the certain (M, phones) posteriors."""
         parts = [] if len(power) else [self._hear(power)]
         while len(power):
             piece, power = power[: self._until_look], power[self._until_look :]

@@ -51,7 +51,7 @@ def transcript_for(speech: str | os.PathLike[str], text: str | None) -> Transcri
 
 
 def articulate_known(audio: Audio, transcript: Transcript, language: str = "en-us") -> Articulation:
-    """What the mouth does while this known text is said.
+    """Articulate speech whose text is known.
 
     Raises:
         OptionError: espeak-ng does not know the language.

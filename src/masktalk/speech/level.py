@@ -64,6 +64,7 @@ class Leveller:
         return self._window.delay
 
     def push(self, rows: FloatArray) -> Levelled:
+        """Push (N, bands) log power rows; return the rows that have become certain."""
         # Each row's own energy and power go with it: the window averages numbers, not bands.
         energies, powers = _mean(rows), _mean(np.exp(rows))
         return self._level(self._window.push(np.column_stack([rows, energies, powers])))

@@ -261,7 +261,7 @@ class MelWindow:
 
 
 def mel_windows(windows: MelWindows, blocks: Iterable[FloatArray]) -> Iterator[MelWindow]:
-    """Yield each frame's window as soon as its last column is complete.
+    """Yield each frame's (80, columns) window as soon as its last column is complete.
 
     Args:
         windows: Columns of each frame.

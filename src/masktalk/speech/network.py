@@ -131,7 +131,7 @@ class Certain:
         self._early = dict(delays)
 
     def of(self, name: str, rows: FloatArray) -> FloatArray:
-        """What is left of a head's (N, outputs) next answers."""
+        """Return the rest of a head's next (N, outputs) answers."""
         early = min(self._early[name], len(rows))
         self._early[name] -= early
         return rows[early:]
@@ -150,6 +150,7 @@ class NetworkStage:
         self._certain = Certain(network.delays)
 
     def push(self, rows: FloatArray) -> dict[str, FloatArray]:
+        """Push (N, features) rows; return each head's (M, outputs) answers by name."""
         x = prepared(rows)
         if self._past is None and len(x):
             self._past = self._hold(x[:1])

@@ -23,7 +23,7 @@ PAST, FUTURE = 18, 8
 
 @dataclass(frozen=True, eq=False)
 class PhoneShapes:
-    """What each of P phones looks like.
+    """Mouth shapes of P phones.
 
     Attributes:
         shape: (P, 2) mean aperture and width, in distances between the outer eye corners.
@@ -66,6 +66,7 @@ class ShapeStage:
         return self._smooth.delay
 
     def push(self, rows: FloatArray) -> FloatArray:
+        """Push (N, phones) posteriors; return (M, gestures)."""
         return self._divided(self._smooth.push(rows @ self._columns))
 
     def flush(self) -> FloatArray:

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from masktalk.speech.whisper_windows import WHISPER_RATE
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.types import FloatArray
 
 #: Levels per second.
 _STEP_RATE = 100
-_STEP = WHISPER_RATE // _STEP_RATE
+_STEP = SPEECH_RATE // _STEP_RATE
 
 #: A step is silent below this level in dB of full scale, or so far below the loudest.
 _FLOOR_DB, _BELOW_PEAK_DB = -55.0, 40.0

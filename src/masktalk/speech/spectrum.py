@@ -50,6 +50,7 @@ class Spectrum:
         return self._steps
 
     def push(self, samples: FloatArray) -> FloatArray:
+        """Push (N,) samples; return the (M, bands) rows that have become certain."""
         if len(samples):
             previous = np.concatenate([[self._last], samples[:-1]])
             emphasised = samples - np.float32(0.97) * previous

@@ -21,7 +21,9 @@ class Stage(Protocol):
         """Rows that must have come in after a row before it leaves."""
         ...
 
-    def push(self, rows: FloatArray) -> FloatArray: ...
+    def push(self, rows: FloatArray) -> FloatArray:
+        """Push (N, columns) rows; return the (M, outputs) that have become certain."""
+        ...
 
     def flush(self) -> FloatArray: ...
 
@@ -86,6 +88,7 @@ class Smoother:
         return self._window.delay
 
     def push(self, rows: FloatArray) -> FloatArray:
+        """Push (N, columns) rows; return the (M, columns) that have become certain."""
         return self._mix(self._window.push(rows))
 
     def flush(self) -> FloatArray:
@@ -105,7 +108,7 @@ class Lockstep:
         self._waiting = {name: np.zeros((0, width), np.float32) for name, width in widths.items()}
 
     def add(self, name: str, rows: FloatArray) -> None:
-        """Rows of one stream that have become certain."""
+        """Add the (N, columns) rows of one stream that have become certain."""
         self._waiting[name] = np.concatenate([self._waiting[name], rows])
 
     def take(self) -> dict[str, FloatArray]:

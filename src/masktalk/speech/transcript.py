@@ -1,4 +1,4 @@
-"""What is said, read from .txt, .srt, .vtt or Praat .TextGrid."""
+"""Transcripts, read from .txt, .srt, .vtt or Praat .TextGrid."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Cue:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What is said.
+    """The text of speech, with times where they are known.
 
     Attributes:
         cues: In order.

@@ -1,4 +1,4 @@
-"""How long a speaker's vocal tract is, heard as they speak.
+"""Vocal tract length normalisation (VTLN), estimated while the speaker speaks.
 
 A child's formants lie higher than a woman's, hers higher than a man's, by about the same
 factor at all frequencies. Hearing every voice through filters warped by its own factor makes

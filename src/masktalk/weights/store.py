@@ -1,4 +1,4 @@
-"""Where checkpoints lie on this machine, and how they get there."""
+"""Store of checkpoints on this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODELS_VARIABLE = "MASKTALK_MODELS"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What checking one file found: ``state`` is ok, missing, unpinned or wrong."""
+    """Result of checking one file: ``state`` is ok, missing, unpinned or wrong."""
 
     name: str
     path: Path | None
@@ -48,7 +48,7 @@ class WeightStore:
             raise WeightsError(self.folder, "no such folder", "name a models/ folder")
 
     def path(self, name: str) -> Path:
-        """Where a file, or the one that serves instead, lies.
+        """Return the path of a file, or of one that serves instead.
 
         Raises:
             OptionError: No such name.
@@ -68,7 +68,7 @@ class WeightStore:
         return found or (self.find(row.instead) if row.instead else None)
 
     def has(self, name: str) -> bool:
-        """Whether exactly this file is here, not only one that serves instead."""
+        """Return whether exactly this file is here, not only one that serves instead."""
         row = weight_file(name)
         return (self._in_folder(row) or self._in_cache(row)) is not None
 

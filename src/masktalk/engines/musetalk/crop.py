@@ -1,4 +1,4 @@
-"""Which box of a frame MuseTalk repaints."""
+"""Bounding boxes that MuseTalk repaints."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def reference_box(points: FloatArray, shift: int, fallback: Box) -> Box:
 
 
 def shift_range(points: Sequence[FloatArray]) -> ShiftRange:
-    """The range the reference advises: half a nose bridge up and down, on the average."""
+    """Return the reference's shift range for (68, 2) landmarks: half a nose bridge each way."""
     whole = np.stack([p.astype(np.int32) for p in points])
     up = whole[:, _BRIDGE_BELOW, 1] - whole[:, _BRIDGE, 1]
     down = whole[:, _BRIDGE, 1] - whole[:, _BRIDGE_ABOVE, 1]
@@ -103,7 +103,7 @@ def _box_of(face: Face, shift: int) -> npt.NDArray[np.float64]:
 def smoothed_boxes(
     boxes: Sequence[npt.NDArray[np.float64] | None], rate: float
 ) -> list[npt.NDArray[np.float64] | None]:
-    """Boxes under a Gaussian in time that looks neither across cuts nor at absent faces."""
+    """Smooth (4,) boxes with a temporal Gaussian that stops at cuts and at absent faces."""
     reach = max(round(3 * _SMOOTHING_S * rate), 1)
     offsets = np.arange(-reach, reach + 1)
     kernel = np.exp(-0.5 * (offsets / (_SMOOTHING_S * rate)) ** 2)

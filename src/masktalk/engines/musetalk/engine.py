@@ -13,20 +13,20 @@ from masktalk.compose.parsing_masks import Box
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.musetalk.crop import ShiftRange, crop_boxes, ibug_points, shift_range
 from masktalk.engines.musetalk.options import MuseTalkOptions
-from masktalk.errors import NoFaceError
-from masktalk.media.resampling import speech_samples
-from masktalk.speech.silence import SilenceGate
-from masktalk.speech.whisper_stream import (
+from masktalk.engines.musetalk.whisper_stream import (
     Prompt,
     live_prompts,
     recorded_prompts,
     segmented_prompts,
 )
-from masktalk.speech.whisper_windows import (
+from masktalk.engines.musetalk.whisper_windows import (
     ExactWindows,
     Padding,
     UpstreamWindows,
 )
+from masktalk.errors import NoFaceError
+from masktalk.media.resampling import speech_samples
+from masktalk.speech.silence import SilenceGate
 from masktalk.types import FloatArray, Patch
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class MuseTalkEngine(Engine):
             materials.close()
 
     def _groups(self, speech: Speech, blocks: Iterator[FloatArray]) -> Iterator[Sequence[Prompt]]:
-        """What frames hear, as many at a time as are made at a time."""
+        """Group the audio prompts of consecutive frames into batches."""
         options, encoder = self.options, self.studio.whisper
         padding = Padding(options.audio_padding_length_left, options.audio_padding_length_right)
         batch = self.studio.compute.batch

@@ -1,4 +1,4 @@
-"""Where a generated mouth may show: from face parsing, or from the mesh where that fails."""
+"""Blending masks of the generated mouth: from face parsing, or from the mesh where that fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ _MESH_BLUR = 0.08
 class Parser(Protocol):
     """Labels the parts of a face; see ``compose.parsing.FaceParser``."""
 
-    def labels(self, picture: UInt8Array) -> UInt8Array: ...
+    def labels(self, picture: UInt8Array) -> UInt8Array:
+        """Label an (H, W, 3) face with the (H, W) classes of the parsing network."""
+        ...
 
 
 class MaskMaker:

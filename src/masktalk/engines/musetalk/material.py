@@ -1,4 +1,4 @@
-"""What MuseTalk needs of an avatar frame, made once and kept in the avatar's folder."""
+"""Per-frame inputs of MuseTalk, computed once and kept in the avatar's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user can choose about MuseTalk."""
+"""Options of MuseTalk."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class MuseTalkOptions(EngineOptions):
 
     @property
     def masks(self) -> MaskOptions:
-        """How the result is blended in."""
+        """Return the options of the blending mask."""
         own = self.release.masks
         return MaskOptions(
             mode=self.parsing_mode or own.mode,

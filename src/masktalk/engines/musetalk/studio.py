@@ -17,7 +17,7 @@ from masktalk.engines.musetalk.generator import Generator
 from masktalk.engines.musetalk.latents import encode_faces
 from masktalk.engines.musetalk.networks import Networks, load_unet, load_vae
 from masktalk.engines.musetalk.options import MuseTalkOptions
-from masktalk.speech.whisper import WhisperStates
+from masktalk.engines.musetalk.whisper import WhisperStates
 from masktalk.types import FloatArray, UInt8Array
 from masktalk.weights import WeightStore
 
@@ -30,7 +30,7 @@ _FINGERPRINT_BLOCKS, _FINGERPRINT_BYTES = 16, 1 << 16
 
 @dataclass(frozen=True)
 class Files:
-    """Where the weights are.
+    """Paths of the weights.
 
     Attributes:
         unet: The generator.
@@ -48,7 +48,7 @@ class Files:
 
     @classmethod
     def find(cls, options: MuseTalkOptions) -> Files:
-        """Where the options and the weights table say.
+        """Find the weights by the options and the weights table.
 
         Raises:
             WeightsError: One that is needed is not here.
@@ -113,7 +113,7 @@ class Studio:
         return np.concatenate(parts)
 
     def facts(self) -> dict[str, object]:
-        """What an avatar's prepared material depends on."""
+        """Return the cache key fields of an avatar's prepared inputs."""
         return {
             "vae": fingerprint(self.files.vae),
             "parser": fingerprint(self.files.parser) if self.files.parser else None,

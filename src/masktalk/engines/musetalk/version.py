@@ -1,4 +1,4 @@
-"""What differs between MuseTalk's published versions."""
+"""Differences between MuseTalk's published versions."""
 
 from __future__ import annotations
 

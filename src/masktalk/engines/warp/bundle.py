@@ -1,4 +1,4 @@
-"""What the warp engine keeps in an avatar's folder."""
+"""Data that the warp engine keeps in an avatar's folder."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Prepared:
 
 
 def load_or_make(avatar: Avatar) -> Prepared:
-    """What was prepared before, or else prepare it now and keep it.
+    """Load the prepared data, or prepare it now and keep it.
 
     Raises:
         InputError: No frame of the avatar has a face.

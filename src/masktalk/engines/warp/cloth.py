@@ -39,7 +39,7 @@ _STEEP = 0.6  # light on cloth comes at least so much from above
 
 @dataclass(frozen=True, eq=False)
 class Drape:
-    """How an avatar's cloth moves when what is under it moves by one unit.
+    """Displacement of an avatar's cloth per unit of movement under it.
 
     Attributes:
         shifts: (3, rows, columns, 2) on the rig's grid, counted in nodes, from source to
@@ -165,7 +165,7 @@ class Cloth:
     def of(
         cls, avatar: Avatar, rig: Rig, *, strength: float, folds: float, light: FloatArray
     ) -> Cloth:
-        """The cloth that the first frame with a face shows."""
+        """Make the cloth of the first frame with a face; ``light`` is (3,) RGB."""
         index, face = next((i, face) for i, face in enumerate(avatar.faces) if face is not None)
         pose = fit_pose(trimmed(face.mesh))
         fabric = Fabric.read(avatar.frame(index), pose, rig, folds * min(strength, 1.0))

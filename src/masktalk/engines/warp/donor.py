@@ -54,7 +54,7 @@ class Donors:
 
     @classmethod
     def of(cls, plates: Sequence[Plates], facings: Sequence[FloatArray]) -> Donors:
-        """Plates that differ in their teeth alone, and where the head looked in each."""
+        """Make donors of interior layers that differ in teeth alone, with each (2,) facing."""
         return cls(
             np.array(facings, np.float32).reshape(len(plates), 2),
             np.stack([one.upper for one in plates]),
@@ -117,7 +117,7 @@ def chosen(scores: Mapping[int, float], poses: Mapping[int, Pose]) -> list[int]:
 
 
 def teeth_score(pixels: UInt8Array, mesh: FloatArray, lips: FloatArray) -> float:
-    """How much a frame is worth as a source of teeth; 0 for nothing.
+    """Score a frame as a source of teeth; 0 for useless.
 
     Many teeth, an opening around them, seen from the front, score high; what has the lips'
     own colour was taken for an opening by mistake.
@@ -184,7 +184,7 @@ def with_own_teeth(
 
 
 def _cutting_edge(seen: FloatArray, down: FloatArray) -> float:
-    """How far down the upper teeth of a frame, (h, w, 4) premultiplied, reach in the middle.
+    """Find the row at which the upper teeth end in an (h, w, 4) premultiplied mouth.
 
     To where it gets dark below them, be it the depth or the line where rows of teeth meet,
     or else to where the lower lip hides them.

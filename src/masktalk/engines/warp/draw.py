@@ -57,12 +57,12 @@ class Canvas:
 
     @property
     def has_mouth(self) -> bool:
-        """Whether a closed mouth is there already."""
+        """Return whether a closed mouth is painted already."""
         return self.painted.kind in ("line", "grille")
 
 
 def read_canvas(pixels: UInt8Array, scene: Scene, rig: Rig, style: Style) -> Canvas:
-    """Look how a face is drawn and where its painted mouth is."""
+    """Analyse the drawing style and painted mouth of a face in (H, W, 3|4) pixels."""
     unit = scene.pose.unit
     painted = look_at_mouth(pixels, scene.pose.project(rig.rest.corners[:2]))
     manner = _manner(style, painted)

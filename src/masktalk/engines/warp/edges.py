@@ -1,4 +1,4 @@
-"""Where the lips' edges run in the result, as soft masks."""
+"""Soft masks of the lips' edges in the result."""
 
 from __future__ import annotations
 

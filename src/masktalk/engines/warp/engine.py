@@ -112,7 +112,7 @@ class Talker:
         self._inside: tuple[int, Plates] | None = None
 
     def patch(self, index: int, values: FloatArray, lean: Lean | None = None) -> Patch | None:
-        """The patch for the avatar's frame ``index`` with a mouth as in ``values``.
+        """Make the patch for the avatar's frame ``index`` with (len(CHANNELS),) ``values``.
 
         None where the frame has no face.
         """

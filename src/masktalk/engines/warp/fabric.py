@@ -126,7 +126,7 @@ class Fabric:
 
 
 def light_up(pixels: UInt8Array, tone: FloatArray) -> None:
-    """Shade in place; black cloth shines too, so a part of the light does not depend on it."""
+    """Shade (h, w, 3) pixels in place; part of the light is specular, so black cloth shines too."""
     gain = (tone * 256.0).astype(np.int16)[..., None]
     lit = pixels[..., :3].astype(np.int16)
     lit += (lit + SHEEN) * gain >> 8

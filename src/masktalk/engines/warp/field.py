@@ -96,7 +96,7 @@ def interpolation(places: FloatArray, sites: FloatArray) -> FloatArray:
 
 
 def smooth_step(t: FloatArray) -> FloatArray:
-    """0 below 0, 1 above 1, without a corner between."""
+    """Interpolate (N,) or (H, W) values smoothly: 0 below 0, 1 above 1 (cubic Hermite)."""
     clipped = np.clip(t, 0.0, 1.0)
     return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
 
@@ -117,7 +117,7 @@ def sample(field: FloatArray, at: FloatArray, outside: float | None = None) -> F
 
 
 def turned_round(forward: FloatArray, at: FloatArray, steps: int = _STEPS) -> FloatArray:
-    """Where what a field moved to ``at`` came from.
+    """Invert a displacement field at positions ``at``.
 
     Fixed-point iteration x <- y - f(x), which converges while f is less steep than 1.
 
@@ -191,7 +191,7 @@ class PixelGrid:
         return both
 
     def spread(self, coarse: FloatArray) -> FloatArray:
-        """A (rows, columns[, C]) field on the nodes, linear between them, at every pixel."""
+        """Interpolate a (rows, columns) or (rows, columns, C) field linearly at every pixel."""
         size = (self.width, self.height)
         return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
 

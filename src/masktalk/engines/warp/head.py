@@ -22,7 +22,7 @@ _LEAST = 1 / 4096
 
 @dataclass(frozen=True)
 class Lean:
-    """Where a head has moved, in eye distances on the face's plane.
+    """Offset of a head in inter-ocular distances on the face's plane.
 
     Attributes:
         across: To the picture's right.
@@ -54,7 +54,7 @@ class HeadMotion:
         self._levels: list[float] | None = None
 
     def step(self, values: FloatArray) -> Lean:
-        """The head at the next frame, whose mouth does ``values``."""
+        """Advance the head by one frame with (len(CHANNELS),) ``values``."""
         jaw = float(values[_JAW])
         if self._levels is None:
             self._levels = [jaw] * len(self._keep)
@@ -75,7 +75,7 @@ class HeadMotion:
 
 @dataclass(frozen=True, eq=False)
 class HeadField:
-    """What of a picture moves with the head.
+    """Weight of the head's movement at every pixel of an image.
 
     Attributes:
         outline: (P, 2) on the face's plane, where the movement has ended.

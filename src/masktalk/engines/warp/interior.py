@@ -185,7 +185,7 @@ def _step(t: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where plates lie in a box of the frame.
+    """Placement of the mouth's interior layers in a box of the frame.
 
     Attributes:
         axes: (2, 2) box pixels per mouth unit, x and y of the mouth.
@@ -233,7 +233,7 @@ def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: flo
 
 
 def softened(opening: FloatArray, plates: Plates) -> FloatArray:
-    """The opening's edge as blurred as the picture's edges are."""
+    """Blur the edge of an (h, w) opening as much as the picture's edges are."""
     sigma = 0.6 * plates.soft
     return np.asarray(cv2.GaussianBlur(opening, (0, 0), sigma), np.float32)
 

@@ -199,7 +199,7 @@ class LimitedMouth:
 
     @property
     def _coloured(self) -> bool:
-        """Whether the drawing has colours at all."""
+        """Return whether the drawing is coloured."""
         return float(np.ptp(np.median(self.bare.reshape(-1, 3), axis=0))) > 12
 
     @property
@@ -280,7 +280,7 @@ def _extent(
 
 
 def _is_line(mask: UInt8Array, face: Face, half: tuple[float, float]) -> bool:
-    """Whether a painted mouth is a stroke: thin against its length."""
+    """Return whether a painted mouth is a stroke: thin against its length."""
     thick = 2 * float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).max())
     most = _THICK if face.mouth_state == "open" else _THICK_CLOSED
     return thick < most * 2 * half[0]

@@ -69,6 +69,7 @@ class Lips:
         middle = self.corners[:2, 0].mean()
 
         def wide(points: FloatArray) -> FloatArray:
+            """Scale (..., 2) points across the mouth."""
             moved = points.copy()
             moved[..., 0] = middle + factor * (points[..., 0] - middle)
             return moved

@@ -106,7 +106,7 @@ def _lips_moved(
 
 
 def warp_pixels(frame: Frame, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
-    """The grid's rectangle with every pixel taken from its column and row in the frame."""
+    """Sample the frame at (h, w) columns and rows for every pixel of the grid's rectangle."""
     return _patch(_taken(frame, across, down), grid)
 
 
@@ -141,7 +141,7 @@ def _reach(places: FloatArray, limit: int) -> tuple[int, int]:
 
 
 def inside_place(scene: Scene, rig: Rig, channels: Channels, box: Box, lean: Lean | None) -> Place:
-    """Where the inside of the mouth stands in a box around the lips."""
+    """Locate the mouth's interior in a box around the lips."""
     size = rig.mouth_size
     line = rig.rest.line
     drop = np.array([0, CHIN_DROP, CHIN_BACK], np.float32) * channels.jaw * rig.amplitude

@@ -1,4 +1,4 @@
-"""How a face lies in a frame: from face axes to pixels and back."""
+"""Pose of a face in a frame: from face axes to pixels and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a video's mouth opens while it speaks, learnt from its own frames.
+"""Calibration of a video's mouth opening, learnt from its own frames.
 
 Speech asks for an average talker's opening, and real talkers differ: the mean opening over
 one second predicts that of the next ones with a slope of about 0.6. So what a video shows
@@ -32,7 +32,7 @@ _JAW, _LOWER, _UPPER = 0.36, 0.06, 0.03
 
 @dataclass(frozen=True)
 class Posture:
-    """How one talker opens its mouth; by default as it is asked to.
+    """Opening calibration of one speaker; the identity by default.
 
     Attributes:
         mean: Opening where ``ASKED`` is asked for, in eye distances.

@@ -1,4 +1,4 @@
-"""How an avatar's mouth rests, learnt from its own frames."""
+"""Rest shape of an avatar's mouth, learnt from its own frames."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _settled(rest: Lips, seen: Sequence[Lips]) -> Lips:
 
 
 def _missed(rest: Lips, lips: Lips) -> tuple[FloatArray, FloatArray, float]:
-    """How much lower lips are than resting ones that open as far.
+    """Measure how much lower lips are than resting ones of the same opening.
 
     Returns:
         (RINGS,) of the upper lip, the same of the lower one, and the corners'.
@@ -77,7 +77,7 @@ def _missed(rest: Lips, lips: Lips) -> tuple[FloatArray, FloatArray, float]:
 
 
 def _opened(rest: Lips, gap: float) -> Motion:
-    """What takes an average mouth of these lips' form to an opening in eye distances."""
+    """Fit the map from an average mouth of this shape to an opening in inter-ocular distances."""
     closed = read_channels(np.zeros(len(CHANNELS), np.float32))
     above, below = (
         Profile.along(lip, rest.corners, thickness)

@@ -38,7 +38,7 @@ _CHIN_SHARE, _ASTRAY, _MORE_ASTRAY = 0.6, 0.02, 0.2
 
 @dataclass(frozen=True, eq=False)
 class Rig:
-    """What stays the same through all frames of an avatar.
+    """Per-avatar data that is constant over its frames.
 
     Attributes:
         rest: Its lips, closed.
@@ -145,7 +145,7 @@ class Rig:
         return np.asarray(border - ridden, np.float32)
 
     def _chin_back(self, now: Lips) -> float:
-        """How far down the chin goes to be where it rests.
+        """Return the chin's displacement to its rest position.
 
         A mesh knows a nodding head's chin worse than its lips, and the skin between is torn
         where the two do not go together: so the lips say where about it goes.
@@ -168,7 +168,7 @@ class Rig:
         return self._beside_one((self.above, upper), (self.below, lower))
 
     def led_fields(self, upper: FloatArray, lower: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The same of what ``Deltas.on_plane`` gives, counted in nodes."""
+        """Interpolate the (N, 2) results of ``Deltas.on_plane`` as fields on the nodes."""
         return self._beside_one((self.led[0], upper), (self.led[1], lower))
 
     def _beside_one(self, *sides: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -212,7 +212,7 @@ def shared_sites(base: FloatArray) -> FloatArray:
 
 
 def lip_sites(base: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """All sites of a mesh on the plane: with the upper lip, and with the lower lip."""
+    """Return the sites of a (478, 2) mesh on the plane: with upper lip, and with lower lip."""
     shared = shared_sites(base)
     return (
         np.vstack([shared, base[list(UPPER_LIP)]]),

@@ -39,13 +39,14 @@ class HeadNodes:
 
     @classmethod
     def at(cls, field: HeadField, places: FloatArray) -> HeadNodes:
+        """Sample the field's weights at (..., 2) places."""
         weights = sample(field.weights, field.grid.index(places), outside=0.0)
         return cls(field, places, weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Where the face of one frame is and what of the frame may move.
+    """Face of one frame, and the part of the frame that may move.
 
     Attributes:
         pose: How the face lies.
@@ -182,7 +183,7 @@ def displacement(scene: Scene, at: FloatArray, away: FloatArray) -> FloatArray:
 
 
 def _source(field: FloatArray, own: FloatArray | None, at: FloatArray) -> FloatArray:
-    """Where in the frame what a field moved to ``at`` came from, on the rig's grid.
+    """Return the source positions in the frame of what a field moved to ``at``, on the rig's grid.
 
     ``own`` is the field from the rig's points to this frame, if the rig was not built on it.
     """

@@ -64,7 +64,7 @@ class Seal:
 
 
 def is_parted(mesh: FloatArray) -> bool:
-    """Whether there is a gap between the lips of a (478, 3) mesh."""
+    """Return whether there is a gap between the lips of a (478, 3) mesh."""
     gap = np.linalg.norm(
         mesh[LOWER_LIP_RINGS[-1][_MIDDLE], :2] - mesh[UPPER_LIP_RINGS[-1][_MIDDLE], :2]
     )

@@ -1,4 +1,4 @@
-"""Where cloth sits on a head, frame by frame.
+"""Tracking of cloth on a head, frame by frame.
 
 What lies under cloth is guessed anew in every frame, and folds that are laid on a guess
 swim. The part of the face above it is seen: the head that moves as that does carries them,

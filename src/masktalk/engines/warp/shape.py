@@ -50,7 +50,7 @@ class Channels:
 
     @property
     def parting(self) -> float:
-        """How far the jaw parts the lips: what ``mouthClose`` does not take back."""
+        """Return the jaw's parting of the lips, less ``mouthClose``."""
         return max(self.jaw - self.close, 0.0)
 
 
@@ -101,7 +101,7 @@ class Motion:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """How movement spreads along one lip of an avatar.
+    """Spread of movement along one lip of an avatar.
 
     Attributes:
         arch: (LIP_RINGS, LIP_COLUMNS) 1 in the middle, 0 at the corners.
@@ -169,7 +169,7 @@ def _carried(corners: FloatArray, lip: Profile, down: FloatArray, back: float) -
 
 
 def _sink(c: Channels) -> float:
-    """How far a narrowing mouth goes down as a whole, and a widening one up."""
+    """Return the vertical shift of a mouth: down as it narrows, up as it widens."""
     return 0.035 * c.pucker + 0.022 * c.funnel - 0.02 * float((c.stretch + c.smile).mean()) / 2
 
 

@@ -1,4 +1,4 @@
-"""What a mouth's inside must look like to belong in a picture."""
+"""Colours and light of the mouth's interior, measured in the picture."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _shown(rgb: UInt8Array, points: FloatArray, unit: float, white: float) -> fl
 
 
 def _light_at_mouth(rgb: UInt8Array, points: FloatArray, unit: float) -> float:
-    """How bright what is lit of lips and skin around the mouth is.
+    """Measure the brightness of lit lips and skin around the mouth.
 
     A mouth may lie in the shadow of a nose, a beard or a hat, and its teeth lie there too:
     above and below count the same.

@@ -37,7 +37,7 @@ _LEAST_SPAN = 0.75
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a drawn head shows.
+    """Landmarks and mouth state of a drawn head.
 
     Attributes:
         points: (8, 2) pixels: eyes, nose, mouth corners, upper and lower lip, chin.
@@ -138,7 +138,7 @@ def mesh_head_roi(mesh: FloatArray) -> Roi:
 
 
 def read_head(network: DrawnNetwork, pixels: UInt8Array, roi: Roi) -> Reading:
-    """Look at the head in a region that is about right."""
+    """Read the head in an approximate region of (H, W, 3) pixels."""
     for _ in range(2):
         (roi,) = centred(network, pixels, [roi])
     plain = [roi.nudged(*nudge) for nudge in _PLAIN]
@@ -161,7 +161,7 @@ def read_head(network: DrawnNetwork, pixels: UInt8Array, roi: Roi) -> Reading:
 
 
 def centred(network: DrawnNetwork, pixels: UInt8Array, regions: list[Roi]) -> list[Roi]:
-    """Return regions moved, scaled and turned as the network's answers about them say."""
+    """Return regions of (H, W, 3) pixels, moved, scaled and rotated by the network's answers."""
     answers = network.read(pixels, regions)
     return [
         _moved(roi, points, box)

@@ -40,7 +40,7 @@ class DetectorLocator(Locator):
 
 
 def fitted(detection: Detection, size: FloatArray, name: str) -> Sighting:
-    """The canonical mesh on a detection; ``size`` is the picture's width and height."""
+    """Fit the canonical mesh to a detection; ``size`` is the picture's (width, height)."""
     model = canonical_face().mesh
     eyes = [model[list(LEFT_EYE_CORNERS)].mean(axis=0), model[list(RIGHT_EYE_CORNERS)].mean(axis=0)]
     mouth = model[list(MOUTH)].mean(axis=0)

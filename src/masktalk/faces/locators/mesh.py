@@ -48,7 +48,7 @@ class MeshLocator(Locator):
         return [sighting for _, sighting in seen]
 
     def examine(self, pixels: UInt8Array, roi: Roi) -> tuple[float, Sighting] | None:
-        """The face in a region that is about right, and how doubtful it is; None without one."""
+        """Return the face near a region of (H, W, 3) pixels, and its doubt; None without one."""
         mesh, score = self.examiner.glance(pixels, roi)
         if score < _PRESENT:
             return None
@@ -63,7 +63,7 @@ class MeshLocator(Locator):
         return self._judged(pixels, look)
 
     def _judged(self, pixels: UInt8Array, look: Look) -> tuple[float, Sighting] | None:
-        """What a close look says: the sighting and its doubt; None when it is no face."""
+        """Return a multi-crop estimate and its doubt; None when it is no face."""
         state, mesh, doubt = mouth_state(look), look.mesh, look.eye_scatter
         keypoints: dict[str, FloatArray] = {}
         if state == "occluded":
@@ -87,7 +87,7 @@ class MeshLocator(Locator):
 
 
 def _disagreement(look: Look, support: Support) -> float:
-    """How far the detectors' eyes are from the mesh's, weighed into doubt."""
+    """Measure the distance between the detectors' eyes and the mesh's as doubt."""
     eyes = look.mesh[list(EYE_CORNERS), :2].mean(axis=0)
     apart = [
         float(np.linalg.norm(points[:2].mean(axis=0) - eyes))
@@ -118,7 +118,7 @@ _PARTS = 4
 
 
 def views(width: int, height: int) -> Iterator[Roi | None]:
-    """Where to look: the picture (None), its parts, padded, turned, smaller parts."""
+    """Yield the views to search: the picture (None), its parts, padded, turned, smaller parts."""
     x, y, longer = width / 2, height / 2, float(max(width, height))
     yield None
     yield from _tiles(width, height, 2)

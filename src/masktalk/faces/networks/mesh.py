@@ -45,7 +45,7 @@ class FaceMesh:
 
 @dataclass(frozen=True, eq=False)
 class MeshAnswer:
-    """What the mesh network says of one crop.
+    """Output of the mesh network for one crop.
 
     Attributes:
         landmarks: (478, 3) float32 as fractions of the crop; z in the same unit.

@@ -81,12 +81,12 @@ class LiveSession:
 
     @property
     def done(self) -> bool:
-        """Whether it has ended by itself."""
+        """Return whether the session has ended by itself."""
         return self._pump is not None and self._pump.done()
 
     @property
     def abandoned(self) -> bool:
-        """Whether nobody has been connected for too long."""
+        """Return whether nobody has been connected for too long."""
         return self.viewers.away_seconds > self._limits.session_idle_seconds
 
     def play(self, samples: Path, rate: int) -> None:
@@ -108,7 +108,7 @@ class LiveSession:
         self.session.interrupt()
 
     def info(self) -> LiveInfo:
-        """How it is doing."""
+        """Return the session's status."""
         session, stats = self.session, self.session.stats
         return LiveInfo(
             id=self.id,

@@ -90,7 +90,7 @@ class SoundTrack(AudioStreamTrack):
         self._sent = 0
 
     def play(self, samples: np.ndarray[Any, Any]) -> None:
-        """Put sound in, float32 in [-1, 1]."""
+        """Queue (N,) float32 samples in [-1, 1]."""
         self._rest = np.concatenate([self._rest, np.rint(samples * 32767).astype(np.int16)])
         while len(self._rest) >= _PACKET:
             if self._packets.full():

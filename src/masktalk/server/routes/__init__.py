@@ -1,1 +1,1 @@
-"""What can be asked, one file a subject."""
+"""HTTP routes, one file a subject."""

@@ -144,7 +144,7 @@ async def thumbnail(id: IdPath, served: Served) -> FileResponse:
 
 @router.get("/{id}/rig")
 async def read_rig(id: IdPath, served: Served) -> Rig:
-    """Where the face is: as placed by hand, else as found, else a first guess."""
+    """Return the face's place: set by hand, else located, else a first guess."""
     avatar = served.store.get(AvatarRecord, id)
     folder = served.store.folder(AvatarRecord, id)
     face = await asyncio.to_thread(_first_face, folder / BUNDLE)

@@ -1,4 +1,4 @@
-"""Whether the server is well, and what it has counted."""
+"""Health check and metrics."""
 
 from __future__ import annotations
 

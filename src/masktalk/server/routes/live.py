@@ -45,7 +45,7 @@ async def open_session(wish: LiveRequest, served: Served) -> LiveInfo:
 
 @router.get("/{id}")
 async def read_session(id: IdPath, served: Served) -> LiveInfo:
-    """How a session is doing."""
+    """Return a session's status."""
     return served.sessions.get(id).info()
 
 

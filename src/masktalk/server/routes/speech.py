@@ -93,7 +93,7 @@ async def synthesise(served: Services, text: str, voice: str) -> SpeechInfo:
 
 
 def samples_of(served: Services, id: str) -> Path:
-    """Where the decoded samples of a speech lie.
+    """Return the path of a speech's decoded samples.
 
     Raises:
         RequestError: 404, there is no such speech.

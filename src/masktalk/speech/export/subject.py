@@ -1,4 +1,4 @@
-"""What is exported: an articulation, and what it was made from."""
+"""Input of an export: an articulation and its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which 50 Hz Whisper rows a video frame hears."""
+"""Windows of 50 Hz Whisper rows for each video frame."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.errors import OptionError
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.types import FloatArray
 
 #: Samples per second that Whisper hears, and rows per second that its encoder gives.
-WHISPER_RATE = 16_000
 ROW_RATE = 50
-SAMPLES_PER_ROW = WHISPER_RATE // ROW_RATE
+SAMPLES_PER_ROW = SPEECH_RATE // ROW_RATE
 
 
 @dataclass(frozen=True)
 class Padding:
-    """How many frames of 1/25 s a window reaches to either side of its own.
+    """Frames of 1/25 s by which a window extends to either side.
 
     Attributes:
         left: Frames before.
@@ -67,7 +67,7 @@ class ExactWindows:
 
     def count(self, samples: int) -> int:
         """Frames that cover so many 16 kHz samples, half a frame rounded up."""
-        return int(Fraction(samples, WHISPER_RATE) * self.rate + Fraction(1, 2))
+        return int(Fraction(samples, SPEECH_RATE) * self.rate + Fraction(1, 2))
 
     def frame_time(self, frame: int) -> Fraction:
         """When a frame shows, in seconds."""
@@ -100,13 +100,13 @@ class UpstreamWindows(ExactWindows):
         return math.floor(frame * (ROW_RATE / self._fps)) - lead
 
     def count(self, samples: int) -> int:
-        return math.floor(samples / WHISPER_RATE * self._fps)
+        return math.floor(samples / SPEECH_RATE * self._fps)
 
     def frame_time(self, frame: int) -> Fraction:
         return Fraction(frame, self._fps)
 
     def rows_of(self, samples: int) -> int:
-        return math.floor(samples / WHISPER_RATE * ROW_RATE)
+        return math.floor(samples / SPEECH_RATE * ROW_RATE)
 
 
 def window_rows(windows: ExactWindows, samples: int) -> npt.NDArray[np.int64]:

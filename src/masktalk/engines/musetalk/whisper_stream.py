@@ -9,13 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
-from masktalk.speech.whisper import SEGMENT_ROWS, SEGMENT_SAMPLES
-from masktalk.speech.whisper_windows import (
+from masktalk.engines.musetalk.whisper import SEGMENT_ROWS, SEGMENT_SAMPLES
+from masktalk.engines.musetalk.whisper_windows import (
     SAMPLES_PER_ROW,
-    WHISPER_RATE,
     ExactWindows,
     take_window,
 )
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.types import FloatArray
 
 #: Between neighbouring 30 s windows of long speech: rows from one start to the next, rows
@@ -29,7 +29,7 @@ _LIVE_HOP_ROWS = 500
 
 
 class Encoder(Protocol):
-    """What turns at most 30 s of sound into rows; see ``WhisperStates``."""
+    """Encoder of at most 30 s of audio into rows; see ``WhisperStates``."""
 
     @property
     def layers(self) -> int: ...
@@ -37,12 +37,14 @@ class Encoder(Protocol):
     @property
     def width(self) -> int: ...
 
-    def encode(self, samples: FloatArray) -> FloatArray: ...
+    def encode(self, samples: FloatArray) -> FloatArray:
+        """Encode (N,) samples at 16 kHz to (rows, layers, width) features."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What one video frame hears.
+    """Audio conditioning of one video frame.
 
     Attributes:
         frame: Its number.
@@ -68,6 +70,7 @@ class Sound:
         return self.first + len(self._samples)
 
     def append(self, samples: FloatArray) -> None:
+        """Append (N,) samples at 16 kHz."""
         self._samples = np.concatenate([self._samples, samples])
 
     def between(self, begin: int, end: int) -> FloatArray:
@@ -86,7 +89,7 @@ class Sound:
 def recorded_prompts(
     encoder: Encoder, windows: ExactWindows, blocks: Iterable[FloatArray]
 ) -> Iterator[Prompt]:
-    """Prompts of speech that is there already: each row hears up to 30 s around it.
+    """Yield the prompts of recorded (N,) blocks: each row hears up to 30 s around it.
 
     Speech of at most 30 s is encoded in one piece, as the reference does. Longer speech
     is encoded in overlapping pieces that fade into one another, so there is no seam and
@@ -103,7 +106,7 @@ def recorded_prompts(
 def segmented_prompts(
     encoder: Encoder, windows: ExactWindows, blocks: Iterable[FloatArray]
 ) -> Iterator[Prompt]:
-    """As the reference: 30 s pieces side by side, with their seams."""
+    """Yield the prompts as the reference does: (N,) blocks in 30 s pieces, with their seams."""
     yield from _prompts(encoder, windows, segmented_rows(encoder, blocks))
 
 
@@ -123,7 +126,7 @@ class RowBlock:
 
 
 def segmented_rows(encoder: Encoder, blocks: Iterable[FloatArray]) -> Iterator[RowBlock]:
-    """Rows of 30 s pieces, each encoded by itself."""
+    """Yield the (rows, layers, width) rows of 30 s pieces, each encoded by itself."""
     sound = Sound()
     for block in blocks:
         sound.append(block)
@@ -137,7 +140,7 @@ def segmented_rows(encoder: Encoder, blocks: Iterable[FloatArray]) -> Iterator[R
 
 
 def faded_rows(encoder: Encoder, blocks: Iterable[FloatArray]) -> Iterator[RowBlock]:
-    """Rows of overlapping 30 s pieces, each faded into the next."""
+    """Yield the (rows, layers, width) rows of overlapping 30 s pieces, each cross-faded."""
     sound = Sound()
     tail = np.zeros((0, encoder.layers, encoder.width), np.float32)
     base = 0
@@ -189,7 +192,7 @@ def _prompts(
 def live_prompts(
     encoder: Encoder, windows: ExactWindows, blocks: Iterable[FloatArray], group: int
 ) -> Iterator[list[Prompt]]:
-    """Prompts of speech that is still being spoken, a few frames at a time.
+    """Yield the prompts of (N,) blocks that are still arriving, a few frames at a time.
 
     A group comes as soon as its last window and 80 ms more have been heard. What it
     hears of the past is at least 10 s, where there was so much. How the sound is cut
@@ -219,7 +222,7 @@ def live_horizon(windows: ExactWindows, frame: int, group: int) -> int:
     """Samples that must be heard before the group that begins with ``frame`` is made."""
     last = frame + group - 1
     by_rows = (windows.end(last) + LIVE_CONTEXT_ROWS) * SAMPLES_PER_ROW
-    shown = (windows.frame_time(last) + Fraction(1, 2) / windows.rate) * WHISPER_RATE
+    shown = (windows.frame_time(last) + Fraction(1, 2) / windows.rate) * SPEECH_RATE
     return max(by_rows, int(shown) + 1)
 
 

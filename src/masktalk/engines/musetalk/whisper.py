@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from masktalk.engines.musetalk.whisper_windows import SAMPLES_PER_ROW
 from masktalk.errors import MissingExtraError, WeightsError
-from masktalk.speech.whisper_windows import SAMPLES_PER_ROW, WHISPER_RATE
+from masktalk.media.resampling import SPEECH_RATE
 from masktalk.types import FloatArray
 from masktalk.weights import load_tensors
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Seconds, samples and rows of the one length that Whisper's encoder takes.
 SEGMENT_SECONDS = 30
-SEGMENT_SAMPLES = SEGMENT_SECONDS * WHISPER_RATE
+SEGMENT_SAMPLES = SEGMENT_SECONDS * SPEECH_RATE
 SEGMENT_ROWS = SEGMENT_SAMPLES // SAMPLES_PER_ROW
 
 _PREFIXES = ("model.encoder.", "encoder.", "")
@@ -90,7 +91,7 @@ class WhisperStates:
 
     def log_mel(self, samples: FloatArray) -> FloatArray:
         """(80, 3000) log-mel of at most 30 s of 16 kHz sound, padded with silence."""
-        features = self._features(samples, sampling_rate=WHISPER_RATE, return_tensors="np")
+        features = self._features(samples, sampling_rate=SPEECH_RATE, return_tensors="np")
         return np.asarray(features["input_features"][0], np.float32)
 
     def encode(self, samples: FloatArray) -> FloatArray:
