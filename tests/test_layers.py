@@ -36,6 +36,7 @@ LAYERS = {
     "train": 5,
     "evaluate": 5,
     "livekit": 5,
+    "batch": 5,
     "cli": 6,
 }
 #: Within these layers the rooms may use one another.

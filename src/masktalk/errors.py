@@ -5,7 +5,8 @@
     │   ├── MediaError        not readable as picture, video or sound
     │   ├── NoFaceError       no locator found a face
     │   ├── PointsError       a rig-points file is wrong
-    │   └── BundleError       an avatar folder is newer, damaged or tampered with
+    │   ├── BundleError       an avatar folder is newer, damaged or tampered with
+    │   └── InputErrors       several inputs cannot be used, a line each
     ├── OptionError           an unknown name, or an option out of range or not applicable
     ├── OutputError           the result cannot be written
     │   └── EncoderError      no encoder could be opened
@@ -19,6 +20,7 @@ in backquotes (`` `crf` ``, `` `driver.face` ``), so that the command line can n
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 
 class MasktalkError(Exception):
@@ -61,6 +63,22 @@ class PointsError(InputError):
 
 class BundleError(InputError):
     """An avatar folder is newer than this masktalk, damaged or tampered with."""
+
+
+class InputErrors(InputError):
+    """Several inputs that cannot be used, a line each.
+
+    Args:
+        errors: At least one.
+    """
+
+    def __init__(self, errors: Sequence[MasktalkError]) -> None:
+        first = errors[0]
+        super().__init__(first.subject, first.problem, first.remedy)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors))
 
 
 class OptionError(MasktalkError):

@@ -16,6 +16,7 @@ import typer
 
 from masktalk.cli import (
     articulate,
+    batch,
     bench,
     bench_live,
     cache,
@@ -97,6 +98,7 @@ def make_app(command: str | None = None) -> typer.Typer:
     app.command()(prepare.prepare)
     app.command()(locate.locate)
     app.command()(articulate.articulate)
+    app.command()(batch.batch)
     app.command()(serve.serve)
     app.command()(review.review)
     app.command()(sheet.sheet)
@@ -174,7 +176,8 @@ def main() -> None:
     except MasktalkError as error:
         if debug:
             raise
-        sys.stderr.write(f"masktalk: {name_flags(str(error))}\n")
+        for line in name_flags(str(error)).splitlines():
+            sys.stderr.write(f"masktalk: {line}\n")
         sys.exit(2)
     except _StoppedError as stopped:
         sys.stderr.write("masktalk: stopped\n")

@@ -224,11 +224,22 @@ def _prefix(target: Path) -> str:
 
 def remove_parts(target: Path) -> None:
     """Remove the parts of a file that processes which ended have left behind."""
-    folder, prefix, suffix = target.absolute().parent, _prefix(target), target.suffix
-    if not folder.is_dir():
-        return
+    folder = target.absolute().parent
+    if folder.is_dir():
+        remove_stale_parts(folder, _prefix(target), target.suffix)
+
+
+def remove_stale_parts(folder: Path, prefix: str = ".", suffix: str = "") -> None:
+    """Remove the part files of a folder that no process writes any more.
+
+    Args:
+        folder: Folder to look at, not below it.
+        prefix: Beginning of their names.
+        suffix: End of their names; any if empty.
+    """
     for name in os.listdir(folder):
-        if not (name.startswith(prefix) and name.endswith(_PART + suffix)):
+        ending = _PART + (suffix or Path(name).suffix)
+        if not (name.startswith(prefix) and name.endswith(ending)):
             continue
         stale = folder / name
         try:
