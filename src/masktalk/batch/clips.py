@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -189,9 +189,12 @@ def _options(row: Row, base: Path) -> tuple[PrepareOptions, RenderOptions]:
 
 def _fitting(record: type[Any], given: dict[str, Any], base: Path) -> dict[str, Any]:
     """Return the values that are options of a record, converted to their types."""
-    hints = get_type_hints(record)
+    hints = _type_hints(record)
     known = [each.name for each in fields(record) if each.name in given]
     return {name: _converted(name, hints[name], given[name], base) for name in known}
+
+
+_type_hints = cache(get_type_hints)
 
 
 def _converted(name: str, hint: Any, value: Any, base: Path) -> Any:
