@@ -194,7 +194,7 @@ def _fitting(record: type[Any], given: dict[str, Any], base: Path) -> dict[str, 
     return {name: _converted(name, hints[name], given[name], base) for name in known}
 
 
-_type_hints = cache(get_type_hints)
+_type_hints: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
 
 
 def _converted(name: str, hint: Any, value: Any, base: Path) -> Any:
