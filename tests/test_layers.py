@@ -25,6 +25,7 @@ LAYERS = {
     "avatar": 2,
     "behaviour": 2,
     "head_renderer": 2,
+    "provenance": 2,
     "engines": 3,
     "overlay": 4,
     "preparation": 4,

@@ -71,6 +71,8 @@ class PrepareOptions:
         unmasked: The same person without the mask that the source shows: this face speaks,
             and the mask is composited back over it.
         mask: The mask alone (RGBA), or its alpha matte; None derives it from the two images.
+        consent: Note on the consent of the person shown, kept with the avatar and in what is
+            rendered from it.
 
     Raises:
         OptionError: ``mouth`` or ``fps`` has no such value.
@@ -92,6 +94,9 @@ class PrepareOptions:
     )
     mask: Path | None = described(
         None, "The mask alone (RGBA) or its matte; derived from the two images unless given."
+    )
+    consent: str | None = described(
+        None, "Note on the consent of the person shown, kept with the avatar and its videos."
     )
 
     def __post_init__(self) -> None:

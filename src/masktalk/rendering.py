@@ -24,9 +24,11 @@ from masktalk.media import (
     read_audio,
     stream_audio,
 )
+from masktalk.media.local_files import file_digest
 from masktalk.media.writer import choose_encoder
 from masktalk.options import described
 from masktalk.overlay import engine_for
+from masktalk.provenance import MARKINGS, Ingredient, Marker, Marking, Origin, label_patch
 from masktalk.types import Audio, Frame, Patch, Progress, no_progress
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,10 @@ class RenderOptions:
             that uses articulation; an ``articulator`` takes its place.
         language: Language of the text, as espeak-ng names it.
         background: A colour or an image behind a transparent avatar; None keeps alpha.
+        provenance: Statement of origin in the result: signed (C2PA) where that is installed
+            and the container keeps it, and in the container's metadata; ``c2pa`` insists on
+            the first, ``metadata`` writes only the second, ``off`` none.
+        label: Words to show in the corner of every frame; None shows none.
     """
 
     engine: str = described("warp", "Engine; `masktalk engines` lists them.")
@@ -69,6 +75,10 @@ class RenderOptions:
     background: str | None = described(
         None, "Colour or image behind a transparent avatar [transparency is kept]."
     )
+    provenance: Marking = described(
+        "auto", "Statement of origin: auto, c2pa (signed), metadata (of the container) or off."
+    )
+    label: str | None = described(None, "Words to show in the corner of every frame.")
 
     def __post_init__(self) -> None:
         low, high = _FRAME_RATES
@@ -78,6 +88,10 @@ class RenderOptions:
             raise OptionError(f"`preview` {float(self.preview):g}", "must be more than 0 seconds")
         if self.crf is not None and not 0 <= self.crf <= 51:
             raise OptionError(f"`crf` {self.crf}", "must lie in 0..51")
+        if self.provenance not in MARKINGS:
+            raise OptionError(
+                f"`provenance` {self.provenance}", "is unknown", f"use {', '.join(MARKINGS)}"
+            )
 
     def rate_for(self, avatar: Avatar) -> Fraction:
         """Return the frame rate of the result."""
@@ -125,9 +139,12 @@ def frames(
     articulator = known_text_articulator(speech, options)
     said = Speech(blocks, rate, articulator=articulator, recorded=recorded)
     made = compose(avatar, engine, said)
-    if options.background is None:
+    if options.background is not None:
+        made = map(read_background(options.background).behind, made)
+    if options.label is None:
         return made
-    return map(read_background(options.background).behind, made)
+    label = label_patch(options.label, avatar.width, avatar.height)
+    return (paste(frame, label, frame.time) for frame in made)
 
 
 def known_text_articulator(speech: SpeechSource, options: RenderOptions) -> Articulator | None:
@@ -199,7 +216,9 @@ def render(
         avatar = prepare(avatar, options=PrepareOptions(seconds=seconds), progress=progress)
     rate = options.rate_for(avatar)
     total = frame_count(seconds, rate)
-    writer = Writer(output, _writer_options(avatar, rate, options), soundtrack=speech)
+    marker = Marker(output, _origin(avatar, speech, options), options.provenance)
+    settings = replace(_writer_options(avatar, rate, options), metadata=marker.metadata)
+    writer = Writer(output, settings, soundtrack=speech, seal=marker.sign)
     with writer:
         written = 0
         for frame in frames(avatar, speech, options):
@@ -242,6 +261,18 @@ def check_encoding(
         raise OptionError("`background`", "does not apply: the avatar is not transparent")
     if opened.has_alpha and options.background is None:
         choose_encoder(Path(output), alpha=True, preferred=options.encoder)
+
+
+def _origin(avatar: Avatar, speech: Path, options: RenderOptions) -> Origin:
+    source = avatar.manifest.source
+    return Origin(
+        engine=options.engine,
+        ingredients=(
+            Ingredient("avatar", source.name, source.digest),
+            Ingredient("speech", speech.name, file_digest(speech)),
+        ),
+        consent=avatar.manifest.options.get("consent") or "",
+    )
 
 
 def _writer_options(avatar: Avatar, rate: Fraction, options: RenderOptions) -> WriterOptions:

@@ -32,6 +32,7 @@ from masktalk.cli import (
     review,
     serve,
     sheet,
+    verify,
 )
 from masktalk.cli.flags import engine_flags, name_flags
 from masktalk.cli.records import takes_records
@@ -102,6 +103,7 @@ def make_app(command: str | None = None) -> typer.Typer:
     app.command()(serve.serve)
     app.command()(review.review)
     app.command()(sheet.sheet)
+    app.command()(verify.verify)
     app.command()(demo.demo)
     app.command()(cache.cache)
     app.command()(doctor.doctor)

@@ -76,6 +76,14 @@ class AvatarFlags:
         ),
     ] = None
 
+    consent: Annotated[
+        str | None,
+        typer.Option(
+            help="Note on the consent of the person shown, kept with the avatar and its videos.",
+            rich_help_panel=_AVATAR,
+        ),
+    ] = None
+
     def options(self) -> PrepareOptions:
         from masktalk.faces.options import parse_face
         from masktalk.preparation import PrepareOptions
@@ -86,6 +94,7 @@ class AvatarFlags:
             mouth=self.mouth,  # type: ignore[arg-type]
             unmasked=self.unmasked,
             mask=self.mask,
+            consent=self.consent,
         )
 
 
@@ -246,6 +255,17 @@ class VideoFlags:
             rich_help_panel=_OUTPUT,
         ),
     ] = None
+    provenance: Annotated[
+        str,
+        typer.Option(
+            help="Statement of origin: auto, c2pa (signed), metadata (of the container) or off.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = "auto"
+    label: Annotated[
+        str | None,
+        typer.Option(help="Words to show in the corner of every frame.", rich_help_panel=_OUTPUT),
+    ] = None
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.", rich_help_panel=_OUTPUT)
     ] = False
@@ -262,4 +282,6 @@ class VideoFlags:
             preview=parse_fraction(self.preview, "preview"),
             overwrite=self.overwrite,
             background=self.background,
+            provenance=self.provenance,  # type: ignore[arg-type]
+            label=self.label,
         )

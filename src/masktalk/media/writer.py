@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -48,6 +48,7 @@ class WriterOptions:
         crf: See ``Quality``.
         preset: See ``Quality``.
         overwrite: Whether an existing file is replaced.
+        metadata: Metadata of the container by name.
     """
 
     width: int
@@ -59,6 +60,7 @@ class WriterOptions:
     crf: float = 18.0
     preset: str = "medium"
     overwrite: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", Fraction(self.rate))
@@ -88,6 +90,7 @@ class Writer:
         path: ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
         options: See there.
         soundtrack: A file with sound, or blocks of it, or None for a silent video.
+        seal: Called with the complete file before it gets its name; may change it in place.
 
     Raises:
         OutputError: The file cannot be written.
@@ -100,7 +103,9 @@ class Writer:
         path: str | os.PathLike[str],
         options: WriterOptions,
         soundtrack: str | os.PathLike[str] | Iterable[Audio] | None = None,
+        seal: Callable[[Path], None] | None = None,
     ) -> None:
+        self._seal = seal
         self.path = Path(path)
         self.options = options
         self._soundtrack_source = soundtrack
@@ -173,6 +178,8 @@ class Writer:
             if not self._frames:
                 raise OutputError(self.path, "no frames were made", "give longer speech")
             self._finish()
+            if self._seal is not None:
+                self._seal(self._part.path)
             self._part.commit()
 
     def _picture(self, frame: Frame) -> av.VideoFrame:
@@ -235,6 +242,7 @@ class Writer:
             container_options={"movflags": "+faststart"} if muxer in ("mp4", "mov") else {},
         )
         stack.callback(self._abandon)
+        self._container.metadata.update(options.metadata)
         color = options.color
         if color.range == "full" and not encoder.full_range:
             color = replace(color, range="limited")
