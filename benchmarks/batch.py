@@ -12,12 +12,10 @@ import argparse
 import csv
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +23,8 @@ from PIL import Image
 
 import masktalk
 from masktalk.demo.faces import draw_cartoon, draw_ninja
-from masktalk.media import Writer, WriterOptions, read_audio
+from masktalk.media import read_audio
+from masktalk.rendering import RenderOptions
 
 
 def main():
@@ -57,9 +56,11 @@ def make_clips(folder, given):
         begin = (number * 1601) % max(len(speech.samples) - round(length * 16000), 1)
         samples = speech.samples[begin : begin + round(length * 16000)]
         write_wav(folder / f"{number}.wav", samples)
-        rows.append((f"{number * 5 % given.avatars}.png", f"{number}.wav", f"{number}.mp4"))
+        rows.append(
+            (f"{number * 5 % given.avatars}.png", f"{number}.wav", f"{number}.mp4", "metadata")
+        )
     with (folder / "clips.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("avatar", "speech", "output"), *rows])
+        csv.writer(file).writerows([("avatar", "speech", "output", "provenance"), *rows])
     return rows
 
 
@@ -79,8 +80,9 @@ def render_singly(folder, rows):
     avatars = {name: masktalk.prepare(folder / name) for name in {row[0] for row in rows}}
     masktalk.render(avatars[rows[0][0]], folder / rows[0][1], folder / "warm.mp4")
     begun = time.process_time()
-    for avatar, speech, output in rows:
-        masktalk.render(avatars[avatar], folder / speech, folder / f"single-{output}")
+    options = RenderOptions(provenance="metadata")  # signatures differ
+    for avatar, speech, output, _ in rows:
+        masktalk.render(avatars[avatar], folder / speech, folder / f"single-{output}", options)
     return round(time.process_time() - begun, 2)
 
 
@@ -106,7 +108,7 @@ def batch(folder, single):
 
 #: Runs the command and adds the processor seconds of all the processes of its group.
 _SCRIPT = """
-import atexit, os, sys, resource, multiprocessing.forkserver as server
+import resource, multiprocessing.forkserver as server
 from masktalk.cli import main
 try:
     main()

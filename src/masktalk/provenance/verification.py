@@ -21,7 +21,7 @@ SignatureState: TypeAlias = Literal["none", "trusted", "untrusted", "invalid", "
 
 @dataclass(frozen=True)
 class Verification:
-    """What a file tells of its origin.
+    """The statement of origin of a file.
 
     Attributes:
         path: The file.
