@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Raised whenever other frames are stored for the same source.
-_FRAMES_VERSION = 2
+_FRAMES_VERSION = 3
 
 #: Shortest part of a long video that is prepared, so that previews share one avatar.
 _SHORTEST_PART_S = 2

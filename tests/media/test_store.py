@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from masktalk.errors import BundleError, MediaError, OutputError
-from masktalk.media import FrameStore, Writer, WriterOptions, lossless, open_source
+from masktalk.media import (
+    FrameStore,
+    Writer,
+    WriterOptions,
+    lossless,
+    open_source,
+    packet_copy,
+    store,
+)
+from masktalk.media.source import FirstFrames
 from masktalk.types import Audio, Frame
 from tests.media.conftest import quadrants, smooth
 
@@ -137,22 +146,111 @@ def test_leaps_are_left_to_the_lossless_copy(counted, monkeypatch):
     assert lossless_groups(monkeypatch, counted, [0, 1, 20, 21, 22, 0, 1]) == [2]
 
 
-def test_packets_are_kept_only_if_they_are_the_frames(make_video, tmp_path):
-    stamps = [0, 33, 67, 100, 133, 633, 667, 700, 705, 733, 767, 800]
-    source = open_source(make_video("vfr.mkv", stamps=stamps, options={"bf": "0"}))
+def test_packets_are_kept_only_if_they_are_the_frames(make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    real = packet_copy._equal
+    seen = []
+
+    def differs_late(one, other):
+        seen.append(one)
+        return len(seen) < 9 and real(one, other)
+
+    monkeypatch.setattr(packet_copy, "_equal", differs_late)
+    source = open_source(make_video())
     kept = FrameStore.create(tmp_path, source)
-    assert kept.index.forward is None
-    assert not (tmp_path / "frames.forward.mkv").exists()
+    assert (kept.index.packets, kept.index.lossless) == (None, True)
+    assert not (tmp_path / "frames.packets.mkv").exists()
+    assert len(seen) > 9
     for index, frame in enumerate(source.frames()):
         assert np.array_equal(kept.frame(index).pixels, frame.pixels)
+
+
+VFR = [0, 33, 67, 100, 133, 633, 667, 700, 705, 733, 767, 800, 833, 867, 900, 933, 967]
+PACKETS = {
+    "h264": {},
+    "variable rate": {"name": "vfr.mkv", "stamps": VFR, "options": {"bf": "0"}},
+    "rotated": {"rotation": (90,)},
+    "ten bits": {"pixel_format": "yuv420p10le"},
+    "hlg": {
+        "codec": "libx265",
+        "pixel_format": "yuv420p10le",
+        "tags": (9, 9, 18, 1),
+        "options": {"x265-params": "log-level=none"},
+    },
+    "open groups": {
+        "codec": "libx265",
+        "options": {"x265-params": "log-level=none:keyint=9:min-keyint=9:open-gop=1:scenecut=0"},
+    },
+    "mpeg2": {"name": "v.mpg", "codec": "mpeg2video", "options": {"g": "9", "bf": "2"}},
+    "key frames only": {"name": "v.mov", "codec": "mjpeg", "pixel_format": "yuvj420p"},
+    "vp9": {"name": "v.webm", "codec": "libvpx-vp9"},
+}
+
+
+@pytest.mark.parametrize("kind", PACKETS)
+@pytest.mark.parametrize("window", [4, 100])
+def test_large_videos_are_kept_as_their_packets_alone(
+    make_video, tmp_path, monkeypatch, kind, window
+):
+    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    monkeypatch.setattr(packet_copy, "_window", lambda _: window)
+    count = len(PACKETS[kind].get("stamps", range(30)))
+    source = open_source(make_video(**{"count": count, **PACKETS[kind]}))
+    kept = FrameStore.create(tmp_path, source)
+    assert not kept.index.lossless
+    assert not (tmp_path / "frames.mkv").exists()
+    frames = [frame.pixels for frame in source.frames()]
+    assert kept.frame_count == len(frames)
+    last = len(frames) - 1
+    rng = np.random.default_rng(1)
+    for index in (*range(last + 1), *range(last, -1, -1), *rng.integers(0, last, 30)):
+        assert np.array_equal(kept.frame(int(index)).pixels, frames[index]), index
+
+
+def test_a_part_of_a_large_video_keeps_a_part_of_its_packets(make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    path = make_video(count=100, options={"g": "10"})
+    source = open_source(path)
+    kept = FrameStore.create(tmp_path, FirstFrames(source, 25))
+    assert (kept.frame_count, kept.index.lossless) == (25, False)
+    assert (tmp_path / "frames.packets.mkv").stat().st_size < path.stat().st_size / 2
+    for index, frame in zip(range(25), source.frames(), strict=False):
+        assert np.array_equal(kept.frame(index).pixels, frame.pixels)
+
+
+def test_backwards_decodes_each_window_ahead_of_its_turn(make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    monkeypatch.setattr(packet_copy, "_window", lambda _: 8)
+    kept = FrameStore.create(tmp_path, open_source(make_video(count=60, options={"g": "60"})))
+    decoded = []
+    real = packet_copy._Window.decode
+    monkeypatch.setattr(
+        packet_copy._Window,
+        "decode",
+        lambda self, count: decoded.append(min(count, self.missing)) or real(self, count),
+    )
+    steps = []
+    for index in (*range(60), *range(58, -1, -1)):
+        decoded.clear()
+        kept.frame(index)
+        steps.append(sum(decoded))
+    assert max(steps) <= 8
+    assert steps[:60] == [1] * 60
+
+
+def test_rare_key_frames_need_the_lossless_copy(make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    monkeypatch.setattr(packet_copy, "_window", lambda _: 8)
+    source = open_source(make_video(count=100, options={"g": "100", "sc_threshold": "0"}))
+    assert FrameStore.create(tmp_path, source).index.lossless
 
 
 def test_kept_packets_hold_no_sound_and_no_notes(tmp_path):
     with Writer(tmp_path / "v.mp4", WriterOptions(96, 64, 25), [Audio(SILENCE, 16000)]) as writer:
         for index in range(25):
             writer.write(Frame(smooth(shift=index)))
-    assert FrameStore.create(tmp_path, open_source(tmp_path / "v.mp4")).index.forward is not None
-    with av.open(str(tmp_path / "frames.forward.mkv")) as container:
+    assert FrameStore.create(tmp_path, open_source(tmp_path / "v.mp4")).index.packets is not None
+    with av.open(str(tmp_path / "frames.packets.mkv")) as container:
         assert [stream.type for stream in container.streams] == ["video"]
 
 
@@ -179,7 +277,7 @@ def test_a_store_can_be_made_again_in_its_folder(counted, make_video):
     again = FrameStore.create(counted.folder, open_source(make_video("w.mp4", count=3)))
     assert again.frame_count == 3
     names = sorted(path.name for path in counted.folder.glob("frames.*"))
-    assert names == ["frames.forward.mkv", "frames.json", "frames.mkv"]
+    assert names == ["frames.json", "frames.mkv", "frames.packets.mkv"]
 
 
 def damage_video(folder):
@@ -199,8 +297,8 @@ DAMAGES = {
         (folder / "frames.mkv").read_bytes()[:9000]
     ),
     "other bytes": damage_video,
-    "no packets": lambda folder: (folder / "frames.forward.mkv").unlink(),
-    "empty packets": lambda folder: (folder / "frames.forward.mkv").write_bytes(b""),
+    "no packets": lambda folder: (folder / "frames.packets.mkv").unlink(),
+    "empty packets": lambda folder: (folder / "frames.packets.mkv").write_bytes(b""),
 }
 
 
@@ -224,7 +322,7 @@ def test_damage_is_an_error_of_the_bundle(make_video, tmp_path, damage):
 
 def test_a_newer_store_is_refused(counted):
     index = counted.folder / "frames.json"
-    index.write_text(index.read_text().replace('"version": 1', '"version": 2'))
+    index.write_text(index.read_text().replace('"version": 2', '"version": 3'))
     with pytest.raises(BundleError, match="newer than this masktalk"):
         FrameStore(counted.folder)
 

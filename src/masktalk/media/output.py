@@ -137,9 +137,10 @@ class PartFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Commit, or discard after an error."""
+        """Commit unless it was discarded, or discard after an error."""
         if kind is None:
-            self.commit()
+            if self._handle >= 0:
+                self.commit()
             return
         self.discard()
         if isinstance(error, OSError):

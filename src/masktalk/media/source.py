@@ -117,7 +117,7 @@ class FirstFrames(Source):
     """
 
     def __init__(self, source: Source, count: int) -> None:
-        self._source = source
+        self.source = source
         self.kind, self.path = source.kind, source.path
         self.width, self.height = source.width, source.height
         self.rate, self.has_alpha = source.rate, source.has_alpha
@@ -126,11 +126,11 @@ class FirstFrames(Source):
         self.frame_count = min(count, source.frame_count)
 
     def frames(self) -> Iterator[Frame]:
-        return islice(self._source.frames(), self.frame_count)
+        return islice(self.source.frames(), self.frame_count)
 
     def decoded_frames(self) -> Iterator[av.VideoFrame]:
         """See ``Source``."""
-        return islice(self._source.decoded_frames(), self.frame_count)
+        return islice(self.source.decoded_frames(), self.frame_count)
 
     def digest(self) -> str:
-        return self._source.digest()
+        return self.source.digest()

@@ -21,16 +21,25 @@ from masktalk.media.image import read_image
 from masktalk.media.lossless import LosslessReader, encode_lossless, lossless_for
 from masktalk.media.orientation import Layout, Orientation
 from masktalk.media.output import PartFile
-from masktalk.media.packet_copy import Check, ForwardReader, copy_packets
-from masktalk.media.source import Limits, Source
+from masktalk.media.packet_copy import (
+    PacketCheck,
+    PacketIndex,
+    PacketReader,
+    copy_packets,
+    index_packets,
+)
+from masktalk.media.source import FirstFrames, Limits, Source
 from masktalk.media.video import VideoSource
 from masktalk.types import Frame
 
 _INDEX = "frames.json"
 _VIDEO = "frames.mkv"
-_FORWARD = "frames.forward.mkv"
+_PACKETS = "frames.packets.mkv"
 _PICTURE = "frame.png"
-_VERSION = 1
+_VERSION = 2
+
+#: Size beyond which frames are not stored a second time, if the packets give them.
+_MAX_LOSSLESS_BYTES = 150_000_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class StoreIndex:
         has_alpha: Whether frames are RGBA.
         color: What the source's numbers mean, and how to write them again.
         layout: How stored frames are turned upright.
-        forward: How the frames of the kept packets are turned; None if none are kept.
+        packets: Groups of the source's own packets; None if they are not kept.
+        lossless: Whether the frames are stored without loss, too.
     """
 
     frame_count: int
@@ -51,7 +61,8 @@ class StoreIndex:
     has_alpha: bool
     color: Color
     layout: Layout
-    forward: Orientation | None = None
+    packets: PacketIndex | None = None
+    lossless: bool = True
 
     def to_json(self) -> str:
         record = {
@@ -62,9 +73,10 @@ class StoreIndex:
             "color": self.color.as_dict(),
             "size": list(self.layout.size),
             **asdict(self.layout.orientation),
-            "forward": None if self.forward is None else asdict(self.forward),
+            "packets": None if self.packets is None else self.packets.as_dict(),
+            "lossless": self.lossless,
         }
-        return json.dumps(record, indent=2) + "\n"
+        return json.dumps(record) + "\n"
 
     @classmethod
     def from_json(cls, path: Path) -> StoreIndex:
@@ -86,7 +98,8 @@ class StoreIndex:
                     (int(record["size"][0]), int(record["size"][1])),
                     Orientation(record["mirrored"], record["quarters"]),
                 ),
-                Orientation(**record["forward"]) if record.get("forward") else None,
+                PacketIndex.from_dict(record["packets"]) if record.get("packets") else None,
+                bool(record.get("lossless", True)),
             )
         except (OSError, ValueError, KeyError, TypeError, IndexError, ZeroDivisionError) as error:
             raise BundleError(
@@ -109,16 +122,19 @@ class FrameStore:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.index = StoreIndex.from_json(self.folder / _INDEX)
-        self._reader: _PictureReader | LosslessReader
-        self._forward: ForwardReader | None = None
+        self._reader: _PictureReader | LosslessReader | PacketReader
+        self._forward: PacketReader | None = None
         if self.index.rate is None:
             self._reader = _PictureReader(self.folder / _PICTURE)
         else:
             to_rgb = ToRgb(self.index.color, self.index.layout, self.index.has_alpha)
-            self._reader = LosslessReader(self.folder / _VIDEO, self.index.rate, to_rgb)
-            if self.index.forward is not None:
-                path = self.folder / _FORWARD
-                self._forward = ForwardReader(path, self.index.forward, to_rgb)
+            packets = self.folder / _PACKETS
+            if self.index.packets is not None:
+                self._forward = PacketReader(packets, self.index.packets, to_rgb)
+            if self._forward is not None and not self.index.lossless:
+                self._reader = self._forward
+            else:
+                self._reader = LosslessReader(self.folder / _VIDEO, self.index.rate, to_rgb)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> FrameStore:
@@ -193,8 +209,9 @@ class FrameStore:
         if not 0 <= index < self.frame_count:
             raise IndexError(f"frame {index} of {self.frame_count}")
         time = index / self.rate if self.rate else Fraction(0)
-        stored = None if self._forward is None else self._forward.stored(index)
-        return SourceFrame(stored or self._reader.stored(index), time)
+        forwards = self._forward is not None and self._forward.follows(index)
+        reader = self._forward if self._forward is not None and forwards else self._reader
+        return SourceFrame(reader.stored(index), time)
 
     def close(self) -> None:
         """Let go of files and buffers; safe to call twice."""
@@ -224,6 +241,23 @@ def _index(source: Source, count: int, layout: Layout) -> StoreIndex:
 def _store_video(
     folder: Path, source: Source, progress: Callable[[int, int], None] | None
 ) -> StoreIndex:
+    with _packets(folder, source) as check:
+        index = _store_frames(folder, source, check, progress)
+    if index.packets is None and not index.lossless:
+        # A late packet turned out to decode to another frame.
+        index = _store_frames(folder, source, None, progress)
+    if not index.lossless:
+        (folder / _VIDEO).unlink(missing_ok=True)
+    return index
+
+
+def _store_frames(
+    folder: Path,
+    source: Source,
+    check: PacketCheck | None,
+    progress: Callable[[int, int], None] | None,
+) -> StoreIndex:
+    """Store a video without loss, as far as its packets do not suffice."""
     frames, layout = source.decoded_frames(), source.layout
     kept = lossless_for(source.pixel_format, source.width, source.height)
     if kept is None:
@@ -231,28 +265,56 @@ def _store_video(
         frames, layout = _rgb_frames(source), Layout((source.width, source.height))
         kept = lossless_for("rgba" if source.has_alpha else "rgb24", *layout.size)
     assert kept is not None, "RGB can always be kept"
-    count, rate = 0, source.rate or Fraction(1)
-    with PartFile(folder / _VIDEO, overwrite=True) as part, _packets(folder, source) as check:
-        seen = frames if check is None else check.watch(frames)
-        for count in encode_lossless(part.path, seen, kept, rate, source.color):
-            if progress is not None:
-                progress(count, max(source.frame_count, count))
-    index = _index(source, count, layout)
+    count, rate, lossless = 0, source.rate or Fraction(1), True
+    shown = frames if check is None else check.watch(frames)
+    frame_bytes = source.width * source.height * 3 // 2
+    with PartFile(folder / _VIDEO, overwrite=True) as part:
+        for count in encode_lossless(part.path, shown, kept, rate, source.color):
+            _tell(progress, count, source)
+            if check is not None and _is_large(part.path) and check.suffices(frame_bytes):
+                lossless = False
+                break
+        if not lossless:
+            part.discard()
+            for _ in shown:
+                count += 1
+                _tell(progress, count, source)
+    index = replace(_index(source, count, layout), lossless=lossless)
     if check is None or not check.same:
-        (folder / _FORWARD).unlink(missing_ok=True)
         return index
-    return replace(index, forward=check.turn)
+    return replace(index, packets=check.index)
+
+
+def _tell(progress: Callable[[int, int], None] | None, count: int, source: Source) -> None:
+    if progress is not None:
+        progress(count, max(source.frame_count, count))
+
+
+def _is_large(path: Path) -> bool:
+    return path.stat().st_size > _MAX_LOSSLESS_BYTES
 
 
 @contextmanager
-def _packets(folder: Path, source: Source) -> Iterator[Check | None]:
+def _packets(folder: Path, source: Source) -> Iterator[PacketCheck | None]:
     """Keep a video's own packets, to be checked while its frames are stored."""
-    if not isinstance(source, VideoSource) or source.turn is None or source.has_alpha:
+    video, until = source, None
+    if isinstance(source, FirstFrames) and source.rate is not None:
+        video, until = source.source, source.frame_count / source.rate
+    if not isinstance(video, VideoSource) or video.frame_map is None:
         yield None
         return
-    with PartFile(folder / _FORWARD, overwrite=True) as part:
-        fits = copy_packets(source.path, part.path, source.track or 0)
-        yield Check(part.path, source.turn) if fits else None
+    target = folder / _PACKETS
+    check = None
+    with PartFile(target, overwrite=True) as part:
+        if copy_packets(video.path, part.path, video.track or 0, until):
+            index = index_packets(part.path, video.frame_map)
+            check = None if index is None else PacketCheck(part.path, index)
+        yield check
+        if check is not None:
+            check.close()
+        if check is None or not check.same:
+            part.discard()
+            target.unlink(missing_ok=True)
 
 
 def _rgb_frames(source: Source) -> Iterator[av.VideoFrame]:

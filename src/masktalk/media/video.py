@@ -20,6 +20,7 @@ from masktalk.media.deinterlacing import deinterlace
 from masktalk.media.frames import SourceFrame, Stored
 from masktalk.media.local_files import file_digest, open_input, unreadable
 from masktalk.media.orientation import Layout, Orientation, square_size
+from masktalk.media.packet_copy import FrameMap
 from masktalk.media.planes import turned, turns_planes
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.media.tone_mapping import TONE_MAPPED_FORMAT, ToneMapper, needs_tone_mapping
@@ -85,6 +86,13 @@ class VideoSource(Source):
         self.layout = Layout(size, orientation)
         self.width, self.height = self.layout.upright
         self.has_alpha = _has_alpha(first) and not hdr and self._shows_through()
+
+    @property
+    def frame_map(self) -> FrameMap | None:
+        """The transform of each decoded frame; None if frames depend on others, or on content."""
+        if self._interlaced or self.has_alpha:
+            return None
+        return FrameMap(self.turn or Orientation(), self._tone_mapped)
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
