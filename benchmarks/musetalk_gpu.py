@@ -26,7 +26,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from masktalk.compose import paste
-from masktalk.engines.musetalk.generator import Generator
+from masktalk.engines.musetalk.face_generator import Generator
 from masktalk.engines.musetalk.material import Material
 from masktalk.engines.musetalk.networks import Networks, make_unet, make_vae
 from masktalk.engines.musetalk.painter import Painter, Step

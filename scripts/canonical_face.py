@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 import masktalk
 from masktalk.demo.faces import draw_cartoon
-from masktalk.faces.examiner import Examiner, mesh_roi
+from masktalk.faces.multi_crop import Examiner, mesh_roi
 from masktalk.types import UInt8Array
 
 Doubles = npt.NDArray[np.float64]

@@ -22,8 +22,8 @@ from PIL import Image
 
 import masktalk
 from masktalk.faces.covered import EyeFrame, guess_strength
-from masktalk.faces.covers import COVERS, cover_mouth
-from masktalk.faces.examiner import Examiner, Look, mesh_roi
+from masktalk.faces.occluders import COVERS, cover_mouth
+from masktalk.faces.multi_crop import Examiner, Look, mesh_roi
 from masktalk.landmarks import MOUTH
 from masktalk.types import FloatArray, UInt8Array
 

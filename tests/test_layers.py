@@ -16,7 +16,7 @@ LAYERS = {
     "types": 0,
     "errors": 0,
     "landmarks": 0,
-    "options": 0,
+    "option_fields": 0,
     "media": 1,
     "weights": 1,
     "faces": 2,

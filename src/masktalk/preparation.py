@@ -32,14 +32,14 @@ from masktalk.avatar import (
     file_digest,
     is_avatar,
 )
-from masktalk.avatar.cache import cache_limit_bytes, prune_cache, writable_avatars_folder
+from masktalk.avatar.avatar_cache import cache_limit_bytes, prune_cache, writable_avatars_folder
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
 from masktalk.faces.painted import is_drawing, look_at_mouth
 from masktalk.landmarks import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 from masktalk.media import FrameStore, Source, open_source
 from masktalk.media.source import FirstFrames
-from masktalk.options import described
+from masktalk.option_fields import described
 from masktalk.overlay import write_overlay
 from masktalk.types import Face, Progress, UInt8Array, no_progress
 

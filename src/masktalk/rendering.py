@@ -26,7 +26,7 @@ from masktalk.media import (
 )
 from masktalk.media.local_files import file_digest
 from masktalk.media.writer import choose_encoder
-from masktalk.options import described
+from masktalk.option_fields import described
 from masktalk.overlay import engine_for
 from masktalk.provenance import MARKINGS, Ingredient, Marker, Marking, Origin, label_patch
 from masktalk.types import Audio, Frame, Patch, Progress, no_progress
@@ -161,8 +161,7 @@ def known_text_articulator(speech: SpeechSource, options: RenderOptions) -> Arti
         raise OptionError("`text`", f"does not apply to engine {options.engine!r}")
     if not isinstance(speech, (str, os.PathLike, Audio)):
         raise OptionError("`text`", "needs recorded speech", "give a file or an Audio")
-    from masktalk.speech.known import articulate_known, transcript_for
-    from masktalk.speech.playback import Playback
+    from masktalk.speech.known import Playback, articulate_known, transcript_for
 
     transcript = transcript_for("" if isinstance(speech, Audio) else speech, options.text)
     assert transcript is not None  # only without a text may there be none

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from masktalk.avatar import Avatar, FaceTrack, ping_pong
-from masktalk.avatar.cache import cache_root
+from masktalk.avatar.avatar_cache import cache_root
 from masktalk.avatar.manifest import FORMAT
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.landmarks import MESH_LANDMARKS

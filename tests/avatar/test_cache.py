@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from tests.conftest import write_talking
 
-from masktalk.avatar.cache import cache_limit_bytes, cached_avatars, prune_cache
+from masktalk.avatar.avatar_cache import cache_limit_bytes, cached_avatars, prune_cache
 from masktalk.errors import OptionError
 from masktalk.preparation import PrepareOptions, prepare
 

@@ -14,7 +14,7 @@ from masktalk.cli.records import takes_records
 from masktalk.engines import ENGINES, Engine, EngineOptions, engine_class
 from masktalk.errors import MissingExtraError, OptionError
 from masktalk.faces.options import parse_face
-from masktalk.options import parse_fraction
+from masktalk.option_fields import parse_fraction
 
 
 @dataclass(frozen=True)

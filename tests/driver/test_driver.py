@@ -8,8 +8,8 @@ import pytest
 
 from masktalk.driver.borrowed import EngineArticulator, VideoArticulator
 from masktalk.driver.calibration import Calibration, RunningQuantiles
+from masktalk.driver.driving_video import DriverOptions
 from masktalk.driver.lockstep import Lockstep
-from masktalk.driver.options import DriverOptions
 from masktalk.errors import OptionError
 from masktalk.faces.measures import MouthMeasures
 from masktalk.speech import measures

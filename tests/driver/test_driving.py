@@ -7,8 +7,8 @@ import pytest
 
 from masktalk.driver import DriverOptions, make_driver
 from masktalk.errors import InputError, MediaError, OptionError
-from masktalk.evaluate.mouth import MouthTrack, correlation, track_mouth
-from masktalk.faces.follow import follow_mouth
+from masktalk.evaluate.mouth_synchrony import MouthTrack, correlation, track_mouth
+from masktalk.faces.mouth_tracker import follow_mouth
 from masktalk.media import Writer, WriterOptions, read_audio
 from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, frames, render

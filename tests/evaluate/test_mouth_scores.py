@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from masktalk.errors import InputError
-from masktalk.evaluate.mouth import (
+from masktalk.evaluate.mouth_synchrony import (
     PredictedMouth,
     RecordedMouth,
     correlation,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from masktalk.errors import MediaError, OutputError
-from masktalk.evaluate.mouth import MouthTrack
+from masktalk.evaluate.mouth_synchrony import MouthTrack
 from masktalk.evaluate.review.comparison import ReviewOptions
 from masktalk.evaluate.review.figures import figures, graded, synchrony
 from masktalk.evaluate.review.highlights import choose_highlights

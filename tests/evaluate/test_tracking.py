@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from masktalk.evaluate.mouth import track_mouth
-from masktalk.faces.follow import follow_mouth
+from masktalk.evaluate.mouth_synchrony import track_mouth
+from masktalk.faces.mouth_tracker import follow_mouth
 from masktalk.types import Frame
 
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from masktalk.compose import paste
-from masktalk.engines.warp.bundle import load_or_make
 from masktalk.engines.warp.engine import Talker, WarpOptions
+from masktalk.engines.warp.prepared_data import load_or_make
 from masktalk.faces import LocateOptions, locate
 from masktalk.faces.locators import make_locator
 from masktalk.preparation import prepare

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from masktalk.faces import Finder, LocateOptions, locate, locate_all
-from masktalk.faces.covers import COVERS, cover_mouth
+from masktalk.faces.occluders import COVERS, cover_mouth
 from masktalk.types import Frame
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from masktalk.demo.faces import draw_cartoon, draw_ninja
 from masktalk.faces.networks import FaceDetector, FaceMesh, MeshSequence
-from masktalk.faces.networks.detector import anchors, weighted_nms
+from masktalk.faces.networks.face_detector import anchors, weighted_nms
 from masktalk.faces.networks.sampling import Square, sample_square
 
 RECORDED = json.loads((Path(__file__).parent / "recorded_mediapipe.json").read_text())

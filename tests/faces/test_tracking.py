@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from masktalk.faces import Finder, LocateOptions, Points, RigPoints, track
-from masktalk.faces.covers import cover_mouth
+from masktalk.faces.occluders import cover_mouth
 from masktalk.types import Frame
 
 RATE = Fraction(25)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from masktalk.engines.musetalk.latents import encode_faces, face_tensor
 from masktalk.engines.musetalk.networks import (
     Networks,
+    encode_faces,
+    face_tensor,
     make_unet,
     make_vae,
     positional_encoding,
@@ -92,7 +93,7 @@ def test_unet_and_one_frame_end_to_end(unet: tuple[str, Any], vae: Any) -> None:
 
 
 def _end_to_end(network: Any, vae: Any) -> None:
-    from masktalk.engines.musetalk.generator import Generator
+    from masktalk.engines.musetalk.face_generator import Generator
 
     arrays = golden("g_end_to_end_v15")
     picture = np.ascontiguousarray(synth_frame(256, 256)[..., ::-1])

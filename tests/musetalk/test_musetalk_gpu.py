@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from masktalk.avatar import Avatar
-from masktalk.engines.musetalk.generator import Generator
+from masktalk.engines.musetalk.face_generator import Generator
 from masktalk.engines.musetalk.networks import Networks, make_unet, make_vae
 from tests.musetalk.conftest import speak
 from tests.musetalk.tiny import UNET, VAE, WIDTH

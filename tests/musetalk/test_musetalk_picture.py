@@ -15,9 +15,8 @@ from masktalk.avatar import Avatar
 from masktalk.compose import paste
 from masktalk.engines import make_engine
 from masktalk.engines.musetalk.crop import crop_boxes, smoothed_boxes
-from masktalk.engines.musetalk.latents import encode_faces
 from masktalk.engines.musetalk.masks import MaskMaker, mesh_mask
-from masktalk.engines.musetalk.networks import Networks, load_vae, make_vae
+from masktalk.engines.musetalk.networks import Networks, encode_faces, load_vae, make_vae
 from masktalk.errors import NoFaceError, WeightsError
 from masktalk.preparation import prepare
 from masktalk.types import Face

@@ -17,7 +17,7 @@ import torch
 from masktalk.avatar import Avatar
 from masktalk.engines import Speech, engine_class, make_engine
 from masktalk.engines.device import Compute, choose_compute, estimate_seconds
-from masktalk.engines.musetalk.version import VERSIONS, version_named
+from masktalk.engines.musetalk.options import VERSIONS, version_named
 from masktalk.errors import OptionError, WeightsError
 from masktalk.preparation import prepare
 from masktalk.speech.silence import SilenceGate

@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from masktalk.session.renderer import FrameRenderer
+from masktalk.session.frame_renderer import FrameRenderer
 from masktalk.session.speech_buffer import SpeechBuffer
 
 RATE = 48_000

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from masktalk.speech import articulate
-from masktalk.speech.activity import Agreement
-from masktalk.speech.detector import Detector
+from masktalk.speech.vad_network import Detector
+from masktalk.speech.voice_activity import Agreement
 from masktalk.types import Audio, FloatArray
 from tests.speech.sounds import RATE
 

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from masktalk.speech.playback import Playback
+from masktalk.speech.known import Playback
 from masktalk.types import CHANNELS, Articulation, Audio
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from masktalk.speech.activity import Gate
 from masktalk.speech.gestures import REST_WIDTH, channels_of, measures
 from masktalk.speech.level import FLOOR, Leveller
 from masktalk.speech.spectrum import HOP, Spectrum, mel_filters
 from masktalk.speech.stages import Lockstep, Smoother, Window, highest, lowest
+from masktalk.speech.voice_activity import Gate
 from masktalk.types import Articulation
 from tests.speech.sounds import RATE, babble
 

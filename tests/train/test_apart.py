@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 
-from masktalk.train.synthesis.apart import Apart
+from masktalk.train.synthesis.voice import Apart
 
 
 def shout(text: str) -> str:

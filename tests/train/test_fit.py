@@ -10,9 +10,12 @@ torch = pytest.importorskip("torch")
 from masktalk.errors import InputError  # noqa: E402
 from masktalk.speech.network import NetworkStage, load_network  # noqa: E402
 from masktalk.speech.phones import NAMES  # noqa: E402
-from masktalk.train.evaluation import evaluate  # noqa: E402
-from masktalk.train.fit import FitOptions, fit  # noqa: E402
-from masktalk.train.model import SpeechModel  # noqa: E402
+from masktalk.train.articulation_model import SpeechModel  # noqa: E402
+from masktalk.train.fit import (  # noqa: E402
+    FitOptions,
+    evaluate,
+    fit,
+)
 
 HEADS = {"phones": len(NAMES), "gestures": 5}
 

@@ -20,7 +20,7 @@ from masktalk.weights import (
     weight_file,
     weight_table,
 )
-from masktalk.weights import download as download_module
+from masktalk.weights import store as store_module
 from masktalk.weights import table as table_module
 
 app = typer.Typer()
@@ -131,7 +131,7 @@ def test_a_download_goes_on_where_it_broke_off(
         asked.append(header)
         return Answer(int(header[6:-1]) if header else 0, 3000 if len(asked) == 1 else None)
 
-    monkeypatch.setattr(download_module.urllib.request, "urlopen", answer)
+    monkeypatch.setattr(store_module.urllib.request, "urlopen", answer)
     store = WeightStore(state=tmp_path)
     with pytest.raises(WeightsError, match="3000 of 8000 bytes"):
         store.pull("small")

@@ -25,7 +25,7 @@ from masktalk.errors import InputError, InputErrors, MasktalkError, OptionError
 from masktalk.faces.options import parse_face
 from masktalk.media import audio_duration, open_source
 from masktalk.media.local_files import checked_file, file_digest
-from masktalk.options import parse_fraction
+from masktalk.option_fields import parse_fraction
 from masktalk.preparation import PrepareOptions
 from masktalk.rendering import RenderOptions, check_encoding
 from masktalk.speech.transcript import transcript_beside

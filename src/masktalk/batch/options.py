@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masktalk.errors import OptionError
-from masktalk.options import described
+from masktalk.option_fields import described
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def cache(
     ] = None,
 ) -> None:
     """Show the cache of prepared avatars, or clean it."""
-    from masktalk.avatar.cache import (
+    from masktalk.avatar.avatar_cache import (
         cache_limit_bytes,
         cache_root,
         cached_avatars,

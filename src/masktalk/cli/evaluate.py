@@ -25,7 +25,7 @@ def mouth(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Articulate the sound of each video in FOLDER and compare with the mouth it shows."""
-    from masktalk.evaluate.mouth import evaluate_mouths
+    from masktalk.evaluate.mouth_synchrony import evaluate_mouths
 
     with progress_bar() as progress:
         result = evaluate_mouths(folder, progress)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from masktalk.options import parse_fraction
+from masktalk.option_fields import parse_fraction
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -17,7 +17,7 @@ from masktalk.cli.console import progress_bar, report
 from masktalk.cli.flags import name_flags
 from masktalk.cli.records import takes_records
 from masktalk.errors import MasktalkError, OptionError
-from masktalk.options import parse_fraction
+from masktalk.option_fields import parse_fraction
 
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar

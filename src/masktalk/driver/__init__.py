@@ -2,7 +2,7 @@
 
 from masktalk.driver.borrowed import EngineArticulator, VideoArticulator
 from masktalk.driver.calibration import Calibration
-from masktalk.driver.options import DriverOptions, make_driver
+from masktalk.driver.driving_video import DriverOptions, make_driver
 
 __all__ = [
     "Calibration",

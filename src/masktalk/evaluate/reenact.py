@@ -20,9 +20,9 @@ import numpy as np
 
 from masktalk.errors import InputError, NoFaceError
 from masktalk.evaluate.image_quality import lip_distance, mouth_crop, ssim
-from masktalk.evaluate.mouth import talking_videos
-from masktalk.faces.follow import follow_mouth
+from masktalk.evaluate.mouth_synchrony import talking_videos
 from masktalk.faces.measures import MouthMeasures
+from masktalk.faces.mouth_tracker import follow_mouth
 from masktalk.media import open_source, read_audio
 from masktalk.preparation import PrepareOptions, prepare
 from masktalk.rendering import RenderOptions, frames

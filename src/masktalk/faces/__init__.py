@@ -1,10 +1,10 @@
 """Finding faces: where they are, in one mesh for all, and what their mouth is."""
 
 from masktalk.faces.canonical import fit_mesh
+from masktalk.faces.face_tracker import track
 from masktalk.faces.finder import Finder, locate, locate_all
 from masktalk.faces.options import FaceChoice, LocateOptions
 from masktalk.faces.points import Points, RigPoints, read_points
-from masktalk.faces.tracking import track
 
 __all__ = [
     "FaceChoice",

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.faces.canonical import canonical_face, pose_onto
-from masktalk.faces.examiner import Look
+from masktalk.faces.multi_crop import Look
 from masktalk.landmarks import (
     LEFT_EYE_OUTER,
     LOWER_LIP_INNER,

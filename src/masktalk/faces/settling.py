@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from masktalk.faces.covered import lips_state
-from masktalk.faces.locators.base import Effort, Sighting
 from masktalk.faces.locators.drawn import DrawnLocator, evidence
+from masktalk.faces.locators.locator import Effort, Sighting
 from masktalk.faces.locators.mesh import MeshLocator
 from masktalk.faces.roi import overlap
 from masktalk.types import Frame

@@ -1,8 +1,8 @@
 """Live: speech streams in, frames and sound stream out, ruled by one clock."""
 
-from masktalk.session.live import Session
 from masktalk.session.options import SessionOptions, SessionStats, Tick
 from masktalk.session.process import ProcessSession, SessionLostError, SessionSpec
+from masktalk.session.session import Session
 
 __all__ = [
     "ProcessSession",

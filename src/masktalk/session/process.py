@@ -29,7 +29,7 @@ from masktalk.types import FloatArray, Frame
 
 logger = logging.getLogger(__name__)
 
-_PRELOAD = ["masktalk.session.live", "masktalk.engines.warp"]
+_PRELOAD = ["masktalk.session.session", "masktalk.engines.warp"]
 _START_SECONDS, _STOP_SECONDS = 120.0, 3.0
 
 
@@ -258,7 +258,7 @@ def _worker_main(connection: Connection, ring: FrameRing, spec: SessionSpec) -> 
 async def _play(connection: Connection, ring: FrameRing, spec: SessionSpec) -> None:
     from masktalk.avatar import Avatar
     from masktalk.engines import make_engine
-    from masktalk.session.live import Session
+    from masktalk.session.session import Session
 
     begun = asyncio.Event()
     with Avatar(spec.folder) as avatar:

@@ -16,16 +16,15 @@ import numpy as np
 from masktalk.errors import OptionError
 from masktalk.media.resampling import SPEECH_RATE, StreamResampler
 from masktalk.speech import acoustic, network
-from masktalk.speech.activity import Agreement, Gate
 from masktalk.speech.compiled import CompiledStage
-from masktalk.speech.detector import Detector
 from masktalk.speech.gestures import GESTURES, channels_of
 from masktalk.speech.hearing import Hearing
 from masktalk.speech.level import Levelled, Leveller
-from masktalk.speech.mixing import mixed
-from masktalk.speech.shapes import ShapeStage, load_phone_shapes
+from masktalk.speech.shapes import ShapeStage, load_phone_shapes, mixed
 from masktalk.speech.spectrum import HALF, STEP_RATE, Spectrum, mel_filters
 from masktalk.speech.stages import Lockstep
+from masktalk.speech.vad_network import Detector
+from masktalk.speech.voice_activity import Agreement, Gate
 from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 
 #: Added to mel power before the logarithm: far below the noise of 16-bit sound.

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from masktalk.errors import OptionError
 from masktalk.media.resampling import SPEECH_RATE
-from masktalk.speech.activity import Gate
 from masktalk.speech.coarticulation import REACH, pulled
 from masktalk.speech.gestures import GESTURES, channels_of
 from masktalk.speech.phones import ALPHABETS, INDEX, SILENCE, classes_of
 from masktalk.speech.spectrum import STEP_RATE
 from masktalk.speech.stages import Lockstep, Window
+from masktalk.speech.voice_activity import Gate
 from masktalk.types import Articulation, Audio, FloatArray
 
 #: Known phonemes are said more sharply than heard ones.

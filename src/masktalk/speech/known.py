@@ -13,9 +13,9 @@ from masktalk.speech.articulator import Listener
 from masktalk.speech.coarticulation import trajectories
 from masktalk.speech.events import PhonemeEvent, steps_of
 from masktalk.speech.gestures import channels_of
-from masktalk.speech.mixing import mixed
 from masktalk.speech.phones import ALPHABETS
 from masktalk.speech.pronounce import pronounce
+from masktalk.speech.shapes import mixed
 from masktalk.speech.spectrum import STEP_RATE
 from masktalk.speech.transcript import (
     SUFFIXES,
@@ -116,3 +116,31 @@ def _alphabet(events: list[PhonemeEvent]) -> str:
     symbols = {event.symbol for event in events}
     long = any(len(symbol) == 2 for symbol in symbols)
     return "arpabet" if long and symbols <= arpabet.keys() else "ipa"
+
+
+class Playback:
+    """An articulator for speech whose articulation was made beforehand.
+
+    Args:
+        articulation: Of the whole speech, from its beginning.
+    """
+
+    lookahead = Fraction(0)
+
+    def __init__(self, articulation: Articulation) -> None:
+        self._whole = articulation
+        self._given = 0
+        self._heard = Fraction(0)
+
+    def push(self, audio: Audio) -> Articulation:
+        """The steps up to the end of the sound heard so far."""
+        self._heard += audio.duration
+        return self._until(int(self._heard * self._whole.frame_rate))
+
+    def flush(self) -> Articulation:
+        """The steps that are left."""
+        return self._until(len(self._whole))
+
+    def _until(self, end: int) -> Articulation:
+        begin, self._given = self._given, max(self._given, min(end, len(self._whole)))
+        return self._whole[begin : self._given]

@@ -100,7 +100,7 @@ def evaluate(
     corpus: Annotated[Path, typer.Option(help="Folder made by `corpus`, another seed.")] = _DEFAULT,
 ) -> None:
     """Measure phone accuracy and gesture correlation on a corpus, clean and with noise."""
-    from masktalk.train.evaluation import evaluate as measure
+    from masktalk.train.fit import evaluate as measure
 
     for condition, figures in measure(network, corpus).items():
         line = "  ".join(f"{name} {value:.3f}" for name, value in figures.items())

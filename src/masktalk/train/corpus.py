@@ -22,8 +22,8 @@ from masktalk.speech.phones import INDEX, SILENCE, classes_of
 from masktalk.speech.spectrum import STEP_RATE, Spectrum, mel_filters
 from masktalk.train.codecs import CODECS, coded
 from masktalk.train.synthesis import EspeakVoice, FestivalVoice, FliteVoice, Utterance
-from masktalk.train.synthesis.apart import Apart
 from masktalk.train.synthesis.festival import VOICES
+from masktalk.train.synthesis.voice import Apart
 from masktalk.train.texts import TextMaker, seeds
 from masktalk.types import Audio, FloatArray
 

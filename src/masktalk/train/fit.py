@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from masktalk.errors import InputError
 from masktalk.speech.coarticulation import trajectories
 from masktalk.speech.gestures import GESTURES
-from masktalk.speech.network import load_network, save_network
+from masktalk.speech.network import NetworkStage, load_network, save_network
 from masktalk.speech.phones import INDEX, NAMES, SILENCE
-from masktalk.train.augment import NoiseBank, augment
-from masktalk.train.model import SPREAD, SpeechModel
+from masktalk.train.articulation_model import SPREAD, SpeechModel
+from masktalk.train.augment import NoiseBank, augment, levelled
 from masktalk.types import FloatArray
 
 log = logging.getLogger(__name__)
@@ -213,3 +213,40 @@ def _losses(
     answer, truth = lined_up("voice", (labels != INDEX[SILENCE]).float().unsqueeze(2))
     losses["voice"] = nn.functional.binary_cross_entropy_with_logits(answer, truth)
     return losses
+
+
+_STEPS = 1500
+
+
+def evaluate(
+    path: Path, corpus: Path, seed: int = 99, noise: int = 40
+) -> dict[str, dict[str, float]]:
+    """Return phone accuracy and gesture correlation, one entry a condition.
+
+    Raises:
+        InputError: The corpus is empty.
+        WeightsError: The network cannot be read.
+    """
+    network = load_network(path)
+    random = np.random.default_rng(seed)
+    bank = NoiseBank.make(random, noise)
+    figures = {}
+    for condition in ("clean", "spoilt"):
+        right, correlations = [], []
+        for shard in read_corpus(corpus):
+            rows = shard.features[:_STEPS].astype(np.float32)[None]
+            spoilt = levelled(rows) if condition == "clean" else augment(rows, bank, random)
+            heard = NetworkStage(network).push(spoilt[0])
+            guessed = heard["late"].argmax(axis=1)
+            right.append(float((guessed == shard.labels[: len(guessed)]).mean()))
+            truth = shard.gestures[: len(heard["gestures"])]
+            correlations.append(
+                [np.corrcoef(heard["gestures"][:, k], truth[:, k])[0, 1] for k in (0, 1)]
+            )
+        aperture, width = np.nanmean(correlations, axis=0)
+        figures[condition] = {
+            "phones": float(np.mean(right)),
+            "aperture_r": float(aperture),
+            "width_r": float(width),
+        }
+    return figures

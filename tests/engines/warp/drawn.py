@@ -5,8 +5,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from masktalk.engines.warp.bundle import learn, unpacked
 from masktalk.engines.warp.engine import Talker, WarpOptions
+from masktalk.engines.warp.prepared_data import learn, unpacked
 from masktalk.faces.canonical import canonical_face, rotation
 from masktalk.landmarks import LOWER_LIP_RINGS, SKIN, SKIN_JAW_FOLLOW, UPPER_LIP_RINGS
 from masktalk.types import CHANNELS, Face, Frame

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.bundle import learn, unpacked
 from masktalk.engines.warp.cloth import Drape, cloth_amounts
 from masktalk.engines.warp.engine import WarpOptions
 from masktalk.engines.warp.fabric import Fabric
+from masktalk.engines.warp.face_axes import fit_pose
 from masktalk.engines.warp.field import sample
-from masktalk.engines.warp.pose import fit_pose
+from masktalk.engines.warp.prepared_data import learn, unpacked
 from masktalk.engines.warp.shape import read_channels
 from tests.engines.warp.drawn import (
     MOUTHS,

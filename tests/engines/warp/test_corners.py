@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from masktalk.engines.warp.face_axes import fit_pose
 from masktalk.engines.warp.flesh import with_flesh
 from masktalk.engines.warp.interior import Place, render_interior
 from masktalk.engines.warp.lips import read_lips
-from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.scene import move
 from masktalk.engines.warp.shape import mouth_motion, read_channels
 from masktalk.engines.warp.style import read_style

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.bundle import learn, load_or_make, unpacked
 from masktalk.engines.warp.donor import candidates, chosen, facing
 from masktalk.engines.warp.engine import Talker, WarpOptions
-from masktalk.engines.warp.pose import fit_pose
+from masktalk.engines.warp.face_axes import fit_pose
+from masktalk.engines.warp.prepared_data import learn, load_or_make, unpacked
 from tests.engines.warp.drawn import (
     INNER,
     UNIT,

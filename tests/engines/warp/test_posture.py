@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.bundle import learn, unpacked
-from masktalk.engines.warp.posture import ASKED, Posture
+from masktalk.engines.warp.opening_calibration import ASKED, Posture
+from masktalk.engines.warp.prepared_data import learn, unpacked
 from masktalk.engines.warp.shape import read_channels
 from masktalk.faces.measures import measure_mesh
 from tests.engines.warp.drawn import DrawnAvatar, mesh_of, picture_of, still, values_of

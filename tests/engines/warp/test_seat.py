@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.pose import fit_pose
+from masktalk.engines.warp.face_axes import fit_pose
 from masktalk.engines.warp.seat import Seat
 from masktalk.types import Face
 from tests.engines.warp.drawn import UNIT, mesh_of

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.bundle import learn, unpacked
+from masktalk.engines.warp.prepared_data import learn, unpacked
 from masktalk.engines.warp.shape import mouth_motion, read_channels
 from masktalk.speech import measures
 from masktalk.types import Articulation

@@ -7,7 +7,7 @@ import pytest
 
 from masktalk.engines import Speech, frame_count, make_engine
 from masktalk.engines.articulation import ArticulationBuffer, mouth_frames
-from masktalk.engines.warp.bundle import load_or_make
+from masktalk.engines.warp.prepared_data import load_or_make
 from masktalk.errors import InputError, OptionError
 from masktalk.types import CHANNELS, Articulation, Audio
 from tests.engines.warp.drawn import DrawnAvatar, mesh_of, picture_of, still

@@ -15,8 +15,8 @@ import numpy as np
 
 from masktalk.avatar import Avatar
 from masktalk.compose.parsing_masks import Box
-from masktalk.engines.musetalk.latents import face_picture
 from masktalk.engines.musetalk.masks import MaskMaker
+from masktalk.engines.musetalk.networks import face_picture
 from masktalk.media import FrameStore, write_arrays
 from masktalk.types import FloatArray, UInt8Array
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from pydantic import Field
 from masktalk.compose.parsing_masks import MaskOptions, ParsingMode
 from masktalk.engines.base import EngineOptions
 from masktalk.engines.musetalk.crop import CropKind
-from masktalk.engines.musetalk.version import VERSIONS, Version
+from masktalk.errors import OptionError
 
 
 def _option(default: Any, description: str, **limits: Any) -> Any:
@@ -72,3 +73,42 @@ class MuseTalkOptions(EngineOptions):
 
 def _or(value: int | None, own: int) -> int:
     return own if value is None else value
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version.
+
+    Attributes:
+        name: As the reference's version flag names it.
+        weights: The generator's name in the weights table.
+        extra_margin: Pixels that its crop reaches below the chin.
+        masks: How its result is blended in.
+    """
+
+    name: str
+    weights: str
+    extra_margin: int
+    masks: MaskOptions
+
+
+VERSIONS: dict[str, Version] = {
+    version.name: version
+    for version in (
+        Version("v1", "musetalk-v1", 0, MaskOptions("raw", 80, 80)),
+        Version("v15", "musetalk-v15", 10, MaskOptions("jaw", 90, 90)),
+    )
+}
+
+
+def version_named(name: str) -> Version:
+    """The version of that name.
+
+    Raises:
+        OptionError: Nothing has that name; the message lists what does.
+    """
+    if name not in VERSIONS:
+        raise OptionError(
+            f"`version` {name}", "no such version", f"choose one of {', '.join(VERSIONS)}"
+        )
+    return VERSIONS[name]

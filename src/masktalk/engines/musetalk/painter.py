@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from masktalk.engines.musetalk.generator import Generator, Pending
+from masktalk.engines.musetalk.face_generator import Generator, Pending
 from masktalk.engines.musetalk.material import Material, Materials
 from masktalk.types import FloatArray, Patch, UInt8Array
 

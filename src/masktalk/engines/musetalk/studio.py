@@ -13,9 +13,8 @@ import numpy as np
 
 from masktalk.compose.parsing import FaceParser
 from masktalk.engines.device import Compute, choose_compute, estimate_seconds
-from masktalk.engines.musetalk.generator import Generator
-from masktalk.engines.musetalk.latents import encode_faces
-from masktalk.engines.musetalk.networks import Networks, load_unet, load_vae
+from masktalk.engines.musetalk.face_generator import Generator
+from masktalk.engines.musetalk.networks import Networks, encode_faces, load_unet, load_vae
 from masktalk.engines.musetalk.options import MuseTalkOptions
 from masktalk.engines.musetalk.whisper import WhisperStates
 from masktalk.types import FloatArray, UInt8Array

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from masktalk.engines.warp.fabric import Fabric, light_up
+from masktalk.engines.warp.face_axes import fit_pose
 from masktalk.engines.warp.field import DENSITY, sample, smooth_step, turned_round
 from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.lips import trimmed
 from masktalk.engines.warp.mouth import warp_pixels
-from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, leaned
 from masktalk.engines.warp.seat import Seat

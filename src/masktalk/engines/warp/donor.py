@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from masktalk.engines.warp.face_axes import Pose, fit_pose
 from masktalk.engines.warp.interior import UPPER_EDGE, Plates, upper_row
 from masktalk.engines.warp.lips import Lips, read_lips
-from masktalk.engines.warp.pose import Pose, fit_pose
 from masktalk.landmarks import LOWER_LIP_RINGS, MOUTH_CORNERS, UPPER_LIP_RINGS
 from masktalk.types import FloatArray, UInt8Array
 

@@ -10,13 +10,13 @@ from pydantic import Field
 
 from masktalk.engines.articulation import mouth_frames
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
-from masktalk.engines.warp.bundle import Prepared, load_or_make
 from masktalk.engines.warp.cloth import Cloth, Drape
 from masktalk.engines.warp.draw import Canvas, draw_frame, read_canvas
 from masktalk.engines.warp.head import HeadField, HeadMotion, Lean
 from masktalk.engines.warp.interior import Plates
 from masktalk.engines.warp.limited import LimitedMouth
 from masktalk.engines.warp.mouth import speak_frame
+from masktalk.engines.warp.prepared_data import Prepared, load_or_make
 from masktalk.engines.warp.scene import Scene
 from masktalk.engines.warp.seal import Seal, is_parted, seal_lips
 from masktalk.engines.warp.shape import read_channels

@@ -13,8 +13,8 @@ from functools import cache
 import cv2
 import numpy as np
 
+from masktalk.engines.warp.face_axes import Pose
 from masktalk.engines.warp.field import DENSITY, sample, smooth_step
-from masktalk.engines.warp.pose import Pose
 from masktalk.engines.warp.rig import Rig
 from masktalk.landmarks import CHIN, FACE_OVAL, MOUTH_CORNERS, NOSE_BASE
 from masktalk.types import FloatArray, Frame, UInt8Array

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from masktalk.engines.warp.face_axes import fit_pose
 from masktalk.engines.warp.lips import CLOSED_GAP, Lips, read_lips, trimmed
-from masktalk.engines.warp.pose import fit_pose
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.shape import (
     LOWER_DROP,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from masktalk.engines.warp.face_axes import Pose
 from masktalk.engines.warp.field import PlaneGrid, interpolation, smooth_step
 from masktalk.engines.warp.lips import Lips
-from masktalk.engines.warp.pose import Pose
 from masktalk.engines.warp.shape import Motion, Profile
 from masktalk.landmarks import (
     JAWLINE,

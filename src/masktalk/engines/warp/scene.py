@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from masktalk.engines.warp.face_axes import Pose, fit_pose
 from masktalk.engines.warp.field import DENSITY, PixelGrid, sample, turned_round
 from masktalk.engines.warp.head import HeadField, Lean
 from masktalk.engines.warp.lips import Lips, read_lips, trimmed
-from masktalk.engines.warp.pose import Pose, fit_pose
 from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
 from masktalk.landmarks import LIP_COLUMNS
 from masktalk.types import FloatArray

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from masktalk.engines.warp.face_axes import fit_pose
 from masktalk.engines.warp.lips import trimmed
-from masktalk.engines.warp.pose import fit_pose
 from masktalk.landmarks import CHIN, MOUTH_CORNERS, NOSE_BASE
 from masktalk.types import Face, FloatArray
 

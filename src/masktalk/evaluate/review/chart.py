@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from masktalk.evaluate.mouth import Curve, Mask, runs
+from masktalk.evaluate.mouth_synchrony import Curve, Mask, runs
 from masktalk.evaluate.review.highlights import Highlight
 from masktalk.evaluate.review.observation import Observation
 

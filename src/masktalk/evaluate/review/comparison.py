@@ -15,7 +15,7 @@ import numpy as np
 from masktalk.avatar import Avatar, is_avatar
 from masktalk.avatar.bundle import ping_pong
 from masktalk.evaluate.image_quality import edge_ring, lip_distance, psnr, slope_along
-from masktalk.evaluate.mouth import Mask, correlation
+from masktalk.evaluate.mouth_synchrony import Mask, correlation
 from masktalk.evaluate.review.figures import Figure, figures, graded, missing
 from masktalk.evaluate.review.highlights import Highlight, Shot, choose_highlights, take_shots
 from masktalk.evaluate.review.observation import Observation, observe

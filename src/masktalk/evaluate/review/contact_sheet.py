@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from masktalk.evaluate.mouth import Curve, runs
+from masktalk.evaluate.mouth_synchrony import Curve, runs
 from masktalk.evaluate.review.chart import own_range
 from masktalk.evaluate.review.comparison import Review
 from masktalk.evaluate.review.figures import Figure

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from masktalk.evaluate.mouth import Curve, closed, correlation, matches, runs
+from masktalk.evaluate.mouth_synchrony import Curve, closed, correlation, matches, runs
 from masktalk.evaluate.review.observation import AudioCurves, Observation
 
 Grade: TypeAlias = Literal["good", "fair", "poor", "none"]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from masktalk.evaluate.image_quality import mouth_crop
-from masktalk.evaluate.mouth import Curve, Mask, runs
+from masktalk.evaluate.mouth_synchrony import Curve, Mask, runs
 from masktalk.evaluate.review.observation import Observation
 from masktalk.media import open_source
 from masktalk.types import Frame, UInt8Array

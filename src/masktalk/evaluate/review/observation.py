@@ -11,10 +11,10 @@ import numpy as np
 
 from masktalk.errors import MediaError
 from masktalk.evaluate.image_quality import mouth_crop, sharpness, upper_crop
-from masktalk.evaluate.mouth import Curve, Mask, MouthTrack, runs
+from masktalk.evaluate.mouth_synchrony import Curve, Mask, MouthTrack, runs
 from masktalk.faces import LocateOptions, locate
-from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures
+from masktalk.faces.mouth_tracker import follow_mouth
 from masktalk.media import open_source, stream_audio
 from masktalk.speech import articulate, measures
 from masktalk.types import Audio, FloatArray, Frame, Progress, no_progress

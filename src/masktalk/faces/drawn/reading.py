@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from masktalk.faces.canonical import fit_mesh
-from masktalk.faces.drawn.networks import DrawnNetwork
+from masktalk.faces.drawn.points_network import DrawnNetwork
 from masktalk.faces.roi import Roi
 from masktalk.landmarks import (
     CHIN,

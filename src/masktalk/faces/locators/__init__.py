@@ -1,5 +1,5 @@
 """Everything that can find a face, one class a file."""
 
-from masktalk.faces.locators.base import LOCATORS, Effort, Locator, Sighting, make_locator
+from masktalk.faces.locators.locator import LOCATORS, Effort, Locator, Sighting, make_locator
 
 __all__ = ["LOCATORS", "Effort", "Locator", "Sighting", "make_locator"]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from masktalk.faces.drawn.networks import DrawnNetwork
+from masktalk.faces.drawn.points_network import DrawnNetwork
 from masktalk.faces.drawn.reading import Reading, centred, mesh_head_roi, read_head
-from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.faces.locators.locator import Effort, Locator, Sighting
 from masktalk.faces.roi import Roi, overlap
 from masktalk.types import FloatArray, Frame, MouthState
 

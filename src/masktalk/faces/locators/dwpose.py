@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from masktalk.faces.canonical import fit_mesh
-from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.faces.locators.locator import Effort, Locator, Sighting
 from masktalk.landmarks import IBUG_68
 from masktalk.types import Frame
 from masktalk.weights import WeightStore

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from masktalk.faces.covered import is_guessed, mouth_state, uncover
-from masktalk.faces.examiner import Examiner, Look, Support, mesh_roi
-from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.faces.locators.locator import Effort, Locator, Sighting
+from masktalk.faces.multi_crop import Examiner, Look, Support, mesh_roi
 from masktalk.faces.roi import Roi, overlap
 from masktalk.landmarks import EYE_CORNERS
 from masktalk.types import FloatArray, Frame, UInt8Array

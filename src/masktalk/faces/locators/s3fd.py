@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from masktalk.faces.canonical import canonical_face, fit_mesh
-from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.faces.locators.locator import Effort, Locator, Sighting
 from masktalk.landmarks import CHIN
 from masktalk.types import FloatArray, Frame
 from masktalk.weights import WeightStore

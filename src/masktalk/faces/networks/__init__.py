@@ -5,7 +5,7 @@ Grishchenko et al., "Attention Mesh: High-fidelity Face Mesh Prediction in Real-
 The weights are Google's, Apache-2.0 (`scripts/convert_networks.py` makes them anew).
 """
 
-from masktalk.faces.networks.detector import Detection, FaceDetector
-from masktalk.faces.networks.mesh import MESH_SIDE_PX, FaceMesh, MeshSequence
+from masktalk.faces.networks.face_detector import Detection, FaceDetector
+from masktalk.faces.networks.face_mesh import MESH_SIDE_PX, FaceMesh, MeshSequence
 
 __all__ = ["MESH_SIDE_PX", "Detection", "FaceDetector", "FaceMesh", "MeshSequence"]

@@ -23,7 +23,7 @@ def main(
     import torch
 
     from masktalk.train.drawn.export import export_points
-    from masktalk.train.drawn.fit import DrawnFitOptions, fit_points
+    from masktalk.train.drawn.fitting import DrawnFitOptions, fit_points
 
     torch.set_num_threads(threads)
     state = out.with_suffix(".pt")

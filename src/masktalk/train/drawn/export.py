@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from masktalk.train.drawn.model import CROP_SIDE, PointNet
+from masktalk.train.drawn.landmark_model import CROP_SIDE, PointNet
 
 
 class _Answers(nn.Module):

@@ -8,7 +8,7 @@ from importlib.resources import files
 import cv2
 import numpy as np
 
-from masktalk.faces.covers import COVERS, cover_mouth
+from masktalk.faces.occluders import COVERS, cover_mouth
 from masktalk.landmarks import (
     CHIN,
     LEFT_EYE_CORNERS,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from masktalk.options import described
+from masktalk.option_fields import described
 from masktalk.train.musetalk.discriminator import (
     PatchDiscriminator,
     discriminator_loss,

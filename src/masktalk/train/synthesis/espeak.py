@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from masktalk.errors import MasktalkError
-from masktalk.train.synthesis.base import Segment, Utterance
+from masktalk.train.synthesis.voice import Segment, Utterance
 from masktalk.types import Audio
 
 _SYNCHRONOUS = 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masktalk.errors import MasktalkError
-from masktalk.train.synthesis.base import Utterance, read_wave, segments_from_ends
+from masktalk.train.synthesis.voice import Utterance, read_wave, segments_from_ends
 
 #: voice -> (language, alphabet, bytes its text is written in, Debian package)
 VOICES: dict[str, tuple[str, str, str, str]] = {

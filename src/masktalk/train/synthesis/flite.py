@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from masktalk.errors import MasktalkError
-from masktalk.train.synthesis.base import Utterance, read_wave, segments_from_ends
+from masktalk.train.synthesis.voice import Utterance, read_wave, segments_from_ends
 
 
 @dataclass(frozen=True)

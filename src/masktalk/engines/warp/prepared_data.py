@@ -18,10 +18,10 @@ from masktalk.engines.warp.donor import (
     teeth_score,
     with_own_teeth,
 )
+from masktalk.engines.warp.face_axes import fit_pose
 from masktalk.engines.warp.interior import Plates, paint_plates
 from masktalk.engines.warp.lips import Lips, read_lips
-from masktalk.engines.warp.pose import fit_pose
-from masktalk.engines.warp.posture import Posture
+from masktalk.engines.warp.opening_calibration import Posture
 from masktalk.engines.warp.resting import resting_mouth
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.style import Style, read_style

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.errors import InputError
-from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures
+from masktalk.faces.mouth_tracker import follow_mouth
 from masktalk.media import open_source
 from masktalk.types import Progress, no_progress
 

@@ -14,8 +14,8 @@ from masktalk.driver.calibration import Calibration
 from masktalk.engines import Articulator
 from masktalk.engines.base import engine_class, make_engine
 from masktalk.errors import InputError, OptionError
-from masktalk.faces.follow import follow_mouth
 from masktalk.faces.measures import MouthMeasures, measure_mouth
+from masktalk.faces.mouth_tracker import follow_mouth
 from masktalk.media import open_source
 from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, frames

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from masktalk.faces.networks.detector import Detection, FaceDetector
+from masktalk.faces.networks.face_detector import Detection, FaceDetector
 from masktalk.faces.networks.runtime import open_network
 from masktalk.faces.networks.sampling import Square, sample_square
 from masktalk.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from masktalk.faces.canonical import canonical_face, fit_pose
-from masktalk.faces.locators.base import Effort, Locator, Sighting
+from masktalk.faces.locators.locator import Effort, Locator, Sighting
 from masktalk.faces.networks import Detection, FaceDetector
 from masktalk.landmarks import (
     LEFT_EAR,

@@ -18,9 +18,9 @@ from masktalk.engines.base import Articulator, Engine
 from masktalk.errors import OptionError
 from masktalk.media.resampling import StreamResampler
 from masktalk.overlay import with_overlay
+from masktalk.session.frame_renderer import FrameRenderer
 from masktalk.session.idle import IdleMotion
 from masktalk.session.options import BLOCK, SessionOptions, SessionStats, Tick
-from masktalk.session.renderer import FrameRenderer
 from masktalk.session.speech_buffer import SpeechBuffer
 from masktalk.speech import ArticulatorOptions, make_articulator
 from masktalk.types import Audio, Frame

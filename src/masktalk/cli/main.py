@@ -18,11 +18,9 @@ from masktalk.cli import (
     articulate,
     batch,
     bench,
-    bench_live,
     cache,
     demo,
     doctor,
-    engines,
     evaluate,
     locate,
     models,
@@ -107,12 +105,12 @@ def make_app(command: str | None = None) -> typer.Typer:
     app.command()(demo.demo)
     app.command()(cache.cache)
     app.command()(doctor.doctor)
-    app.command()(engines.engines)
+    app.command()(doctor.engines)
     app.add_typer(models.models, name="models")
     app.command()(musetalk.musetalk)
     app.add_typer(evaluate.app, name="evaluate")
     app.command()(bench.bench)
-    app.command()(bench_live.bench_live)
+    app.command()(bench.bench_live)
     return app
 
 

@@ -13,7 +13,7 @@ from masktalk.faces.closing import Closing
 from masktalk.types import FloatArray, Frame, MouthState
 
 if TYPE_CHECKING:
-    from masktalk.faces.examiner import Look
+    from masktalk.faces.multi_crop import Look
 
 #: ``quick`` looks once; ``usual`` goes on until a face is found, ``every`` until even
 #: those that do not strike the eye are.
@@ -57,7 +57,7 @@ class Locator(Closing, ABC):
 LOCATORS: dict[str, str] = {
     "mesh": "masktalk.faces.locators.mesh:MeshLocator",
     "drawn": "masktalk.faces.locators.drawn:DrawnLocator",
-    "detector": "masktalk.faces.locators.detector:DetectorLocator",
+    "detector": "masktalk.faces.locators.detection:DetectorLocator",
     "s3fd": "masktalk.faces.locators.s3fd:S3fdLocator",
     "dwpose": "masktalk.faces.locators.dwpose:DwposeLocator",
 }

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import multiprocessing, nn
 
-from masktalk.train.drawn.model import CROP_SIDE, PointNet
+from masktalk.train.drawn.landmark_model import CROP_SIDE, PointNet
 from masktalk.train.drawn.photographs import photograph_crop
 from masktalk.train.drawn.pictures import crop_picture, empty_picture
 from masktalk.types import FloatArray
