@@ -33,6 +33,7 @@ LAYERS = {
     "driver": 4,
     "session": 4,
     "demo": 4,
+    "mask_painter": 4,
     "server": 5,
     "train": 5,
     "evaluate": 5,

@@ -202,7 +202,7 @@ def test_parts(networks: tuple[Any, Any], judges: tuple[Any, Any]) -> None:
     (generated, made), (real, wanted) = critic(sized[1]), critic(sized[0])
     assert relative(generated[0, 0].detach().numpy(), arrays["disc_map_generated"]) < TOLERANCE
     assert relative(real[0, 0].detach().numpy(), arrays["disc_map_real"]) < TOLERANCE
-    matching = [float((a - b).abs().mean()) for a, b in zip(made, wanted, strict=True)]
+    matching = [float((a - b).detach().abs().mean()) for a, b in zip(made, wanted, strict=True)]
     np.testing.assert_allclose(matching, arrays["disc_feature_l1"], rtol=TOLERANCE)
 
 

@@ -23,6 +23,7 @@ from masktalk.cli import (
     doctor,
     evaluate,
     locate,
+    mask,
     models,
     musetalk,
     prepare,
@@ -96,6 +97,7 @@ def make_app(command: str | None = None) -> typer.Typer:
     app.command("render")(takes_records(render.render, **records))
     app.command()(prepare.prepare)
     app.command()(locate.locate)
+    app.command()(mask.mask)
     app.command()(articulate.articulate)
     app.command()(batch.batch)
     app.command()(serve.serve)
