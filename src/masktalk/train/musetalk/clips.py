@@ -15,12 +15,12 @@ from PIL import Image
 
 from masktalk.avatar import FaceTrack
 from masktalk.engines.musetalk.crop import crop_boxes, ibug_points
+from masktalk.engines.musetalk.whisper_stream import Encoder, faded_rows
+from masktalk.engines.musetalk.whisper_windows import ExactWindows, take_window
 from masktalk.errors import InputError
 from masktalk.faces import LocateOptions, track
 from masktalk.media import Source, open_source, read_audio
 from masktalk.speech.mel import MEL, log_mel
-from masktalk.speech.whisper_stream import Encoder, faded_rows
-from masktalk.speech.whisper_windows import ExactWindows, take_window
 from masktalk.train.musetalk.audio_windows import sync_columns
 from masktalk.train.musetalk.crops import MARGIN_LIMITS, IntBox, union_box
 from masktalk.train.musetalk.references import NEAR_FRAMES

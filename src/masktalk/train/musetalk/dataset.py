@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from masktalk.engines.musetalk.whisper_stream import Encoder
 from masktalk.errors import InputError, MasktalkError, OutputError
 from masktalk.media import write_atomic
-from masktalk.speech.whisper_stream import Encoder
 from masktalk.train.musetalk.clips import (
     AUDIO,
     FACES,

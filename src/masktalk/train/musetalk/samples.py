@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from masktalk.engines.musetalk.latents import face_tensor
+from masktalk.engines.musetalk.networks import face_tensor
 from masktalk.mask_painter import MASK_KINDS, MaskStyle, paint_mask
 from masktalk.train.musetalk.clips import Clip, Region
 from masktalk.train.musetalk.crops import (
