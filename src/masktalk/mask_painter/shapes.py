@@ -40,7 +40,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class ShapeInput:
-    """What a shape is made of.
+    """Inputs of a shape.
 
     Attributes:
         u: (H, W) face coordinate to the right.

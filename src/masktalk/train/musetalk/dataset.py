@@ -83,7 +83,7 @@ class Index(BaseModel):
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a set is prepared with.
+    """The speech encoder and the clip options of a set.
 
     Attributes:
         encoder: Whisper.
