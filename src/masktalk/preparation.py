@@ -54,6 +54,9 @@ _FRAMES_VERSION = 3
 #: Shortest part of a long video that is prepared, so that previews share one avatar.
 _SHORTEST_PART_S = 2
 
+#: Heights in pixels that frames are scaled to; the largest is that of 8K UHD turned upright.
+_HEIGHTS = (64, 7680)
+
 #: Pixels between the eyes below which a mouth is a few pixels wide.
 _SMALL_INTEROCULAR = 12.0
 
@@ -67,6 +70,8 @@ class PrepareOptions:
         points: JSON file of rig points for a face that is not detected.
         mouth: Animation of the mouth.
         fps: Frames per second of a folder of frames.
+        height: Height of the frames in pixels; None for the source's own, of images at most
+            8.8 megapixels.
         seconds: Length of the part of a long video that can be shown; None for all of it.
         unmasked: The same person without the mask that the source shows: this face speaks,
             and the mask is composited back over it.
@@ -75,7 +80,7 @@ class PrepareOptions:
             rendered from it.
 
     Raises:
-        OptionError: ``mouth`` or ``fps`` has no such value.
+        OptionError: ``mouth``, ``fps`` or ``height`` has no such value.
     """
 
     face: FaceChoice = described(
@@ -88,6 +93,9 @@ class PrepareOptions:
         "auto", "Mouth: auto, open (lips), cloth (covered by cloth) or draw (it has none)."
     )
     fps: Fraction | None = described(None, "Frame rate of a folder of frames [25].")
+    height: int | None = described(
+        None, "Scale to a height in pixels [own; images to 8.8 megapixels]."
+    )
     seconds: Fraction | None = described(None, "Prepare only the first seconds of a video [all].")
     unmasked: Path | None = described(
         None, "The same person without the mask: this face speaks, the mask is composited over it."
@@ -106,6 +114,9 @@ class PrepareOptions:
             )
         if self.fps is not None and self.fps <= 0:
             raise OptionError(f"`fps` {self.fps}", "must be positive")
+        low, high = _HEIGHTS
+        if self.height is not None and not low <= self.height <= high:
+            raise OptionError(f"`height` {self.height}", f"must lie in {low}..{high}")
 
     def key(self) -> dict[str, Any]:
         """Return the options that the avatar depends on as plain JSON values."""
@@ -149,7 +160,7 @@ def prepare(
         return _open_prepared(source, folder, options)
     if options.points is not None:
         read_points(options.points)
-    opened = open_source(source, fps=options.fps)
+    opened = open_source(source, fps=options.fps, height=options.height)
     record = SourceRecord(name=source.name, kind=opened.kind, digest=opened.digest())
     whole = replace(options, seconds=None)
     part = _reachable(opened, options.seconds)
@@ -259,11 +270,13 @@ def _build(
     options: PrepareOptions,
     progress: Progress,
 ) -> None:
-    bare = open_source(options.unmasked, fps=options.fps) if options.unmasked else source
+    bare = source
+    if options.unmasked:
+        bare = open_source(options.unmasked, fps=options.fps, height=options.height)
     if options.seconds is not None and bare.rate is not None:
         bare = FirstFrames(bare, math.ceil(options.seconds * bare.rate) + 1)
     with FrameStore.create(folder, bare, partial(progress, "storing")) as store:
-        found = list(_locate_all(store, options, progress))
+        found = list(_locate_all(store, locate_options(options, bare.scale), progress))
         _require_face(bare.path, found)
         _check_mouth(bare.path, found, store.width, store.height)
         FaceTrack.write(folder / FACES_NAME, found)
@@ -286,19 +299,27 @@ def _build(
 
 
 def _locate_all(
-    store: FrameStore, options: PrepareOptions, progress: Progress
+    store: FrameStore, options: LocateOptions, progress: Progress
 ) -> Iterator[Face | None]:
-    faces = track(_stored(store), store.rate or IMAGE_FRAME_RATE, locate_options(options))
+    faces = track(_stored(store), store.rate or IMAGE_FRAME_RATE, options)
     for done, face in enumerate(faces, start=1):
         progress("locating", done, store.frame_count)
         yield face
 
 
-def locate_options(options: PrepareOptions) -> LocateOptions:
-    """Return the options of face location."""
+def locate_options(options: PrepareOptions, scale: float = 1.0) -> LocateOptions:
+    """Return the options of face location.
+
+    Args:
+        options: Options of preparation, in pixels of the source.
+        scale: Width of the frames over that of the source.
+    """
+    face = options.face
+    if isinstance(face, tuple):
+        face = face[0] * scale, face[1] * scale
     return LocateOptions(
-        face=options.face,
-        points=read_points(options.points) if options.points else None,
+        face=face,
+        points=read_points(options.points).scaled(scale) if options.points else None,
         mouth_state="occluded" if options.mouth == "cloth" else None,
     )
 

@@ -143,6 +143,42 @@ def test_photos_of_many_megapixels_are_reduced(tmp_path, size):
     assert abs(source.width / source.height - size[0] / size[1]) < 0.002
 
 
+@pytest.mark.parametrize("height", [48, 200])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_an_image_is_scaled_to_a_height(tmp_path, height, alpha):
+    Image.fromarray(quadrants(192, 128, alpha)).save(tmp_path / "p.png")
+    source = open_source(tmp_path / "p.png", height=height)
+    assert (source.width, source.height) == (height * 3 // 2, height)
+    assert source.scale == height / 128
+    frame = next(source.frames())
+    assert (frame.width, frame.height, frame.has_alpha) == (height * 3 // 2, height, alpha)
+    expected = corners(quadrants(192, 128, alpha))
+    assert np.abs(np.subtract(corners(frame.pixels), expected)).max() <= 1
+
+
+def test_a_large_photo_keeps_the_height_that_is_asked_for(tmp_path):
+    Image.new("RGB", (4500, 3000), (200, 90, 30)).save(tmp_path / "photo.jpg")
+    source = open_source(tmp_path / "photo.jpg", height=3000)
+    assert (source.width, source.height, source.scale) == (4500, 3000, 1)
+    with FrameStore.create(tmp_path, source) as kept:
+        assert kept.frame(0).pixels.shape == (3000, 4500, 3)
+    assert open_source(tmp_path / "photo.jpg").scale == pytest.approx(0.809, abs=0.01)
+
+
+@pytest.mark.parametrize("how", [{}, {"rotation": (90,)}, {"tags": (1, 1, 1, 2)}])
+def test_a_video_is_scaled_to_a_height(make_video, tmp_path, how):
+    path = make_video(**how, picture=lambda _: quadrants())
+    own = open_source(path)
+    source = open_source(path, height=own.height * 2)
+    assert (source.width, source.height, source.scale) == (own.width * 2, own.height * 2, 2)
+    with FrameStore.create(tmp_path, source) as kept:
+        for frame in (next(source.frames()), kept.frame(5)):
+            assert (
+                np.abs(np.subtract(corners(frame.pixels), corners(next(own.frames()).pixels))).max()
+                <= 2
+            )
+
+
 def test_what_is_no_file_is_refused_at_once(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -76,6 +76,15 @@ class AvatarFlags:
         ),
     ] = None
 
+    height: Annotated[
+        int | None,
+        typer.Option(
+            help="Scale to a height in pixels; without it, as it is, and images at most to "
+            "8.8 megapixels.",
+            rich_help_panel=_AVATAR,
+        ),
+    ] = None
+
     consent: Annotated[
         str | None,
         typer.Option(
@@ -94,6 +103,7 @@ class AvatarFlags:
             mouth=self.mouth,  # type: ignore[arg-type]
             unmasked=self.unmasked,
             mask=self.mask,
+            height=self.height,
             consent=self.consent,
         )
 

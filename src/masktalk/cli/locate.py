@@ -42,18 +42,24 @@ def locate_source(source: Path, options: PrepareOptions, progress: Progress) -> 
     from masktalk.media import open_source
     from masktalk.preparation import locate_options
 
-    opened = open_source(source, fps=options.fps)
-    faces = track(opened.frames(), opened.rate or IMAGE_FRAME_RATE, locate_options(options))
+    opened = open_source(source, fps=options.fps, height=options.height)
+    faces = track(
+        opened.frames(),
+        opened.rate or IMAGE_FRAME_RATE,
+        locate_options(options, opened.scale),
+    )
     frames = []
     for face in faces:
-        frames.append(None if face is None else _record(face))
+        frames.append(None if face is None else _record(face, opened.scale))
         progress(f"locating {source.name}", len(frames), opened.frame_count)
     return {"source": str(source), "frames": frames}
 
 
-def _record(face: Face) -> dict[str, Any]:
+def _record(face: Face, scale: float) -> dict[str, Any]:
+    """Return a face in the pixels of the source, of which the frames have ``scale`` times."""
+
     def pair(point: Any) -> list[float]:
-        return [round(float(value), 2) for value in point]
+        return [round(float(value) / scale, 2) for value in point]
 
     return {
         "time": float(face.time),
@@ -62,7 +68,7 @@ def _record(face: Face) -> dict[str, Any]:
         "left_corner": pair(face.left_corner),
         "right_corner": pair(face.right_corner),
         "chin": pair(face.chin),
-        "interocular": round(face.interocular, 2),
+        "interocular": round(face.interocular / scale, 2),
         "located_by": face.located_by,
         "confidence": round(face.confidence, 4),
         "state": face.mouth_state,

@@ -129,6 +129,20 @@ class Points(BaseModel):
         }
         return low.model_copy(update={**mixed, "time": time})
 
+    def scaled(self, scale: float) -> Points:
+        """Return the points in the pixels of a picture that was scaled."""
+        frames = (
+            frame.model_copy(
+                update={
+                    name: (place[0] * scale, place[1] * scale)
+                    for name in _INDEX
+                    if (place := getattr(frame, name)) is not None
+                }
+            )
+            for frame in self.frames
+        )
+        return self.model_copy(update={"frames": tuple(frames)})
+
     def check(self, width: int, height: int) -> None:
         """Refuse points that cannot belong to a picture of that size.
 

@@ -327,7 +327,9 @@ class _PictureReader:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._stored = Stored(pixels=read_image(path, Limits()))
+            # However large it was made, it is not reduced again.
+            limits = Limits(kept_pixels=Limits().max_image_pixels)
+            self._stored = Stored(pixels=read_image(path, limits))
         except MediaError as error:
             raise BundleError(path, error.problem, "prepare the avatar again") from error
 

@@ -49,7 +49,8 @@ class ImageSource(Source):
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.color = Color.IMAGE
-        self._stored = Stored(pixels=without_opaque_alpha(read_image(path, limits)))
+        pixels, self.scale = _read(path, limits)
+        self._stored = Stored(pixels=without_opaque_alpha(pixels))
         self.height, self.width, channels = self._stored.shape
         self.has_alpha = channels == 4
         self.pixel_format = "rgba" if self.has_alpha else "rgb24"
@@ -95,9 +96,16 @@ def read_image(path: Path, limits: Limits) -> UInt8Array:
     Raises:
         MediaError: It is damaged, of no known kind, too large or too small.
     """
+    return _read(path, limits)[0]
+
+
+def _read(path: Path, limits: Limits) -> tuple[UInt8Array, float]:
+    """Return the pixels of an image, see ``read_image``, and how much it was reduced."""
     checked_file(path)
+    longest = None
     try:
         with _opened(path) as image:
+            longest = max(image.size)
             limits.check_image(path, *image.size)
             if image.size[0] * image.size[1] > limits.kept_pixels and image.mode in ("L", "RGB"):
                 # JPEG decodes at a half, a quarter or an eighth for a fraction of the work.
@@ -114,7 +122,7 @@ def read_image(path: Path, limits: Limits) -> UInt8Array:
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
-    return pixels
+    return pixels, max(pixels.shape[:2]) / (longest or max(height, width))
 
 
 def _reduced(width: int, height: int, limits: Limits) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from masktalk.media.animation import AnimationSource
 from masktalk.media.folder import FolderSource
 from masktalk.media.image import ImageSource, image_kind
 from masktalk.media.local_files import checked_file
+from masktalk.media.scaling import ScaledSource
 from masktalk.media.source import Limits, Source
 from masktalk.media.video import VideoSource
 
@@ -21,6 +23,7 @@ def open_source(
     path: str | os.PathLike[str],
     *,
     fps: Fraction | None = None,
+    height: int | None = None,
     limits: Limits | None = None,
 ) -> Source:
     """Open an image, a video or a folder of frames.
@@ -29,6 +32,8 @@ def open_source(
         path: A local file or folder.
         fps: Frames per second to deliver: the frame rate of a folder (default 25), or what
             a video is resampled to (default its own); ignored for an image.
+        height: Pixels to scale the frames to; None for their own, of images at most those
+            that the limits keep.
         limits: Sizes to refuse; None for the defaults.
 
     Raises:
@@ -39,6 +44,14 @@ def open_source(
     if fps is not None and fps <= 0:
         raise ValueError(f"fps must be positive, not {fps}")
     limits = limits or Limits()
+    if height is not None:
+        limits = replace(limits, kept_pixels=limits.max_image_pixels)
+        source = _opened(path, fps, limits)
+        return source if source.height == height else ScaledSource(source, height)
+    return _opened(path, fps, limits)
+
+
+def _opened(path: str | os.PathLike[str], fps: Fraction | None, limits: Limits) -> Source:
     if os.path.isdir(path):
         return FolderSource(Path(path), fps or _FOLDER_FRAME_RATE, limits)
     file = checked_file(path)

@@ -77,6 +77,7 @@ class Source(ABC):
         color: How to write them as video again.
         pixel_format: FFmpeg's name of what ``decoded_frames`` yields.
         layout: How those become the upright frames.
+        scale: Width of the frames over that of the file's own upright frames.
     """
 
     kind: SourceKind
@@ -89,6 +90,7 @@ class Source(ABC):
     color: Color
     pixel_format: str
     layout: Layout
+    scale: float = 1.0
 
     @abstractmethod
     def frames(self) -> Iterator[Frame]:
@@ -122,7 +124,7 @@ class FirstFrames(Source):
         self.width, self.height = source.width, source.height
         self.rate, self.has_alpha = source.rate, source.has_alpha
         self.color, self.pixel_format = source.color, source.pixel_format
-        self.layout = source.layout
+        self.layout, self.scale = source.layout, source.scale
         self.frame_count = min(count, source.frame_count)
 
     def frames(self) -> Iterator[Frame]:

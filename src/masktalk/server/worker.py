@@ -7,6 +7,7 @@ gave the order is gone, and so is the worker.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import resource
@@ -122,11 +123,29 @@ def _prepare(task: Prepare) -> Finished:
     from masktalk.overlay import engine_for
     from masktalk.preparation import PrepareOptions, prepare
 
-    options = PrepareOptions(points=task.points, mouth=task.mouth)
+    points = None if task.points is None else _in_source_pixels(task.points, task.source)
+    options = PrepareOptions(points=points, mouth=task.mouth)
     with prepare(task.source, task.folder, options, _Steps()) as avatar:
         _say(Step(stage="warming up", done=0, total=1))
         engine_for(avatar, "warp")
     return Finished()
+
+
+def _in_source_pixels(points: Path, source: Path) -> Path:
+    """Return a file of points, which the page gives in the avatar's pixels, in the source's."""
+    from masktalk.faces import read_points
+    from masktalk.media import open_source
+
+    scale = open_source(source).scale
+    if scale == 1:
+        return points
+    scaled = points.with_name(f"{points.stem}.source.json")
+    frames = [
+        frame.model_dump(exclude_none=True)
+        for frame in read_points(points).scaled(1 / scale).frames
+    ]
+    scaled.write_text(json.dumps(frames), encoding="utf-8")
+    return scaled
 
 
 def _render(task: Render) -> Finished:
