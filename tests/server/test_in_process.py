@@ -4,22 +4,20 @@ import pytest
 
 pytest.importorskip("aiortc", reason="the server extra is not installed here")
 
-from types import SimpleNamespace
-
 from fastapi.testclient import TestClient
 
 from masktalk.server import ServerOptions, create_app
-from masktalk.server.live.viewers import Viewers
-from masktalk.server.messages import LiveInfo
 from masktalk.server.problems import Problem
+from tests.server.server_helpers import FakeLive
 
 TOKEN = "a-token-of-enough-length"
 PAGE = {"accept": "text/html,application/xhtml+xml"}
 
 
-@pytest.fixture
-def app(tmp_path):
-    return create_app(ServerOptions(data=tmp_path / "data", names=("testserver",)))
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    data = tmp_path_factory.mktemp("ended") / "data"
+    return create_app(ServerOptions(data=data, names=("testserver",)))
 
 
 @pytest.fixture
@@ -52,26 +50,6 @@ def test_signing_in_leaves_a_cookie_that_opens_the_page(guarded):
     assert guarded.get("/api/avatars").status_code == 200
 
 
-class Live:
-    """A live session that only looks like one."""
-
-    id, problem, done = "1" * 32, None, False
-
-    def __init__(self, viewers=4):
-        self.viewers = Viewers(viewers)
-        self.session = SimpleNamespace()
-
-    def info(self):
-        return LiveInfo(
-            id=self.id, avatar="2" * 32, width=8, height=8, fps=25, audio_rate=48_000,
-            speaking=False, queued_seconds=0, frames=0, dropped=0, late_audio=0, viewers=1,
-        )  # fmt: skip
-
-    async def close(self, problem=None):
-        self.problem = self.problem or problem
-        self.viewers.end()
-
-
 def last_words(socket):
     """The messages until the connection closes; its close code."""
     said = []
@@ -85,7 +63,7 @@ def attach(app, client, live):
     return client.websocket_connect(f"/api/live/{live.id}/socket")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(app):
     with TestClient(app) as client:
         yield client
@@ -100,14 +78,14 @@ def test_a_session_that_is_not_there_is_told_before_the_close(client):
 
 
 def test_a_viewer_too_many_is_told_before_the_close(app, client):
-    live = Live(viewers=1)
+    live = FakeLive(viewers=1)
     with live.viewers.attach(), attach(app, client, live) as socket:
         said, _ = last_words(socket)
     assert "too many connections" in said[-1]
 
 
 def test_a_session_that_fails_is_told_before_the_close(app, client):
-    live = Live()
+    live = FakeLive()
     with attach(app, client, live) as socket:
         assert socket.receive_json()["type"] == "state"
         live.problem = Problem(type="SessionLostError", message="session: its process ended")
@@ -119,7 +97,7 @@ def test_a_session_that_fails_is_told_before_the_close(app, client):
 
 
 def test_a_session_closed_on_demand_ends_without_a_problem(app, client):
-    with attach(app, client, Live()) as socket:
+    with attach(app, client, FakeLive()) as socket:
         socket.send_json({"type": "close"})
         said, code = last_words(socket)
     assert said[-1] == '{"type":"ended","problem":null}'
@@ -127,9 +105,11 @@ def test_a_session_closed_on_demand_ends_without_a_problem(app, client):
 
 
 def test_a_server_that_stops_tells_its_sessions(app, client):
-    live = Live()
+    live = FakeLive()
     with attach(app, client, live) as socket:
         assert socket.receive_json()["type"] == "state"
-        client.portal.call(app.state.services.sessions.stop)
+        sessions = app.state.services.sessions
+        client.portal.call(sessions.stop)
+        sessions.closing = False  # the application goes on for the other tests
         said, _ = last_words(socket)
     assert "shutting down" in said[-1]

@@ -71,6 +71,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     failures.install(app)
     for routes in (avatars, speech, renders, job_routes, live, health, signin):
         app.include_router(routes.router)
+    app.include_router(live.realtime_router)
     _serve_page(app, options)
     app.add_middleware(SecurityMiddleware, options=options, metrics=metrics)
     return app

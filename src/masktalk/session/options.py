@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from masktalk.errors import OptionError
+from masktalk.session.positions import PlaybackEvent
 from masktalk.types import Audio, Frame
 
 #: Sound enters the engine in blocks of this length, so that every block is a whole
@@ -63,6 +64,7 @@ class Tick:
         speaking: Whether speech, not silence, is playing.
         onset: Monotonic time at which the speech that begins here was pushed, else None.
         ended: How many flushed utterances end here.
+        playback: Starts and ends of named utterances, in order.
         lateness: Seconds by which the tick left after it was due.
     """
 
@@ -73,6 +75,7 @@ class Tick:
     speaking: bool
     onset: float | None = None
     ended: int = 0
+    playback: tuple[PlaybackEvent, ...] = ()
     lateness: float = 0.0
 
 

@@ -58,6 +58,7 @@ class SessionSpec:
 class _Push:
     samples: FloatArray
     rate: int
+    utterance: str
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class ProcessSession:
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(loop,), daemon=True).start()
 
-    def push_audio(self, pcm: Any, rate: int) -> None:
+    def push_audio(self, pcm: Any, rate: int, utterance: str = "") -> None:
         """Say this next; see ``Session.push_audio``."""
         samples = mono_samples(pcm)
         seconds = len(samples) / max(rate, 1)
@@ -146,7 +147,7 @@ class ProcessSession:
                 "push no faster than it is spoken",
             )
         self._pushed += seconds
-        self._send(_Push(samples, rate))
+        self._send(_Push(samples, rate, utterance))
 
     def flush(self) -> None:
         """Mark the end of an utterance."""
@@ -307,6 +308,6 @@ def _handle_commands(
 
 def _push(session: Any, order: _Push) -> None:
     try:
-        session.push_audio(order.samples, order.rate)
+        session.push_audio(order.samples, order.rate, order.utterance)
     except MasktalkError as error:
         logger.warning("speech refused: %s", error)

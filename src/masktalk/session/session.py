@@ -87,6 +87,7 @@ class Session:
         self._renderer = self._make_renderer(self._buffer, articulator)
         self._intake = StreamResampler(self.options.audio_rate, "MQ", restarts=True)
         self._pushing = threading.Lock()
+        self._utterance = ""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="masktalk-session")
         self._ready: dict[int, Frame] = {}
         self._origin: float | None = None
@@ -116,12 +117,14 @@ class Session:
             self.delay = min(max(wanted, _LEAST_DELAY), _MOST_DELAY)
         logger.info("a frame takes %.0f ms; delay %.0f ms", seconds * 1e3, self.delay * 1e3)
 
-    def push_audio(self, pcm: Any, rate: int) -> None:
+    def push_audio(self, pcm: Any, rate: int, utterance: str = "") -> None:
         """Say this next.
 
         Args:
             pcm: (N,) or (N, channels) samples, float in [-1, 1] or int16.
             rate: Samples per second.
+            utterance: Name by which ticks report when it starts and ends; none is reported
+                without.
 
         Raises:
             InputError: Not sound.
@@ -129,13 +132,14 @@ class Session:
         """
         with self._pushing:
             samples = self._intake.push(pcm, rate)
-            self._buffer.push(samples)
+            self._buffer.push(samples, utterance)
+            self._utterance = utterance
         self.stats.speech_seconds += len(samples) / self.options.audio_rate
 
     def flush(self) -> None:
         """Mark the end of an utterance, so that no more of it is waited for."""
         with self._pushing:
-            self._buffer.push(self._intake.flush())
+            self._buffer.push(self._intake.flush(), self._utterance)
             self._buffer.flush()
 
     def interrupt(self) -> None:
@@ -144,6 +148,7 @@ class Session:
         ebb = int(_EBB * self.options.audio_rate)
         with self._pushing:
             self._intake.flush()
+            self._utterance = ""
             self._renderer.interrupt(index, ebb)
         self.stats.interrupts += 1
 
@@ -224,6 +229,7 @@ class Session:
             speaking=self._buffer.span(start) is not None,
             onset=None if span is None else span.pushed,
             ended=self._buffer.ended(end),
+            playback=self._buffer.playback(end),
             lateness=max(lateness, 0.0),
         )
         self._buffer.forget(start - self.options.audio_rate // 4)

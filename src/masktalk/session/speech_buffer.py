@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from masktalk.errors import OptionError
+from masktalk.session.positions import PlaybackEvent, PlaybackTracker
 from masktalk.types import FloatArray
 
 
@@ -27,6 +28,21 @@ class Utterance:
     start: int
     end: int | None
     pushed: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    """Samples that wait, and the name of their utterance."""
+
+    samples: FloatArray
+    utterance: str
+
+
+@dataclass(frozen=True)
+class _End:
+    """The end of an utterance in the queue."""
+
+    utterance: str
 
 
 class SpeechBuffer:
@@ -61,7 +77,9 @@ class SpeechBuffer:
         self._hold, self._tail, self._limit = hold, tail, limit
         self._clock = clock
         self._lock = threading.RLock()
-        self._queue: deque[FloatArray | None] = deque()  # None: an utterance ends here
+        self._queue: deque[_Chunk | _End] = deque()
+        self._name = ""  # of the utterance that was pushed last
+        self._tracker = PlaybackTracker(rate)
         self._queued = 0
         self._waiting_since: float | None = None
         self._sound = np.zeros(0, np.float32)
@@ -88,15 +106,22 @@ class SpeechBuffer:
         with self._lock:
             return bool(self._spans) and self._spans[-1].end is None
 
-    def push(self, samples: FloatArray) -> None:
+    def push(self, samples: FloatArray, utterance: str = "") -> None:
         """Append (N,) samples of speech to the queue.
+
+        Args:
+            samples: (N,) float32 in [-1, 1].
+            utterance: Name by which ``playback`` reports it; none is reported without.
 
         Raises:
             OptionError: More would wait than may.
         """
-        if not len(samples):
-            return
         with self._lock:
+            if utterance:
+                self._tracker.expect(utterance)
+            self._name = utterance
+            if not len(samples):
+                return
             if self._queued + len(samples) > self._limit:
                 raise OptionError(
                     "speech",
@@ -105,14 +130,16 @@ class SpeechBuffer:
                 )
             if not self._queued:
                 self._waiting_since = self._clock()
-            self._queue.append(samples)
+            self._queue.append(_Chunk(samples, utterance))
             self._queued += len(samples)
 
     def flush(self) -> None:
         """Say that what was pushed so far is a whole utterance."""
         with self._lock:
             if self._queued or self.speaking:
-                self._queue.append(None)
+                self._queue.append(_End(self._name))
+            elif self._name:
+                self._tracker.finish(self._name)
 
     def interrupt(self, at: int, fade: int, quiet_until: int = 0) -> None:
         """Forget what waits and what was committed from ``at`` on.
@@ -122,7 +149,7 @@ class SpeechBuffer:
         """
         with self._lock:
             self._queue.clear()
-            self._queued = 0
+            self._queued, self._name = 0, ""
             self._waiting_since = None
             cut = max(at - self._origin, 0)
             ebbing = self._sound[cut : cut + fade]
@@ -134,6 +161,7 @@ class SpeechBuffer:
             if self._spans and (self._spans[-1].end or at) >= at:
                 self._spans[-1].end = at
             self._ends = deque(end for end in self._ends if end <= at)
+            self._tracker.interrupt(at)
 
     def read(self, start: int, end: int) -> FloatArray:
         """(end - start,) samples, committed if need be; 0 where they were forgotten."""
@@ -167,6 +195,11 @@ class SpeechBuffer:
                 count += 1
             return count
 
+    def playback(self, end: int) -> tuple[PlaybackEvent, ...]:
+        """Return the starts and ends of named utterances before ``end``, each once."""
+        with self._lock:
+            return self._tracker.until(end)
+
     def forget(self, before: int) -> None:
         """Let go of everything before a position."""
         with self._lock:
@@ -198,16 +231,19 @@ class SpeechBuffer:
         filled = 0
         while self._queue:
             head = self._queue[0]
-            if head is None:
+            if isinstance(head, _End):
                 self._ends.append(start + filled)
+                self._tracker.finish(head.utterance)
                 self._queue.popleft()
                 continue
             if filled == len(block):
                 break
-            take = min(len(head), len(block) - filled)
-            block[filled : filled + take] = head[:take]
-            self._queue[0] = head[take:]
-            if take == len(head):
+            take = min(len(head.samples), len(block) - filled)
+            block[filled : filled + take] = head.samples[:take]
+            if head.utterance:
+                self._tracker.place(head.utterance, start + filled, take)
+            self._queue[0] = _Chunk(head.samples[take:], head.utterance)
+            if take == len(head.samples):
                 self._queue.popleft()
             filled += take
             self._queued -= take
@@ -219,6 +255,6 @@ class SpeechBuffer:
     def _ready(self) -> bool:
         if not self._queued or self._waiting_since is None:
             return False
-        if self._queued >= self._hold or any(item is None for item in self._queue):
+        if self._queued >= self._hold or any(isinstance(item, _End) for item in self._queue):
             return True
         return (self._clock() - self._waiting_since) * self.rate >= self._hold

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response, WebSocket
+from pydantic import ValidationError
 
 from masktalk.errors import MasktalkError
 from masktalk.server.jobs import BUNDLE
 from masktalk.server.live.manager import AUDIO_RATE, LiveSession
+from masktalk.server.live.realtime import RealtimeConnection
 from masktalk.server.live.webrtc import Peer
 from masktalk.server.live.websocket import WebSocketConnection, end_connection
 from masktalk.server.messages import (
@@ -25,6 +27,7 @@ from masktalk.server.services import IdPath, Served, Services
 from masktalk.server.store import AvatarRecord
 
 router = APIRouter(prefix="/api/live", tags=["live"])
+realtime_router = APIRouter(tags=["live"])
 
 
 @router.get("")
@@ -36,11 +39,7 @@ async def list_sessions(served: Served) -> list[LiveInfo]:
 @router.post("", status_code=201)
 async def open_session(wish: LiveRequest, served: Served) -> LiveInfo:
     """Let a prepared avatar go live. Connect soon; an abandoned session ends by itself."""
-    avatar = served.store.get(AvatarRecord, wish.avatar)
-    if avatar.status != "ready":
-        raise RequestError(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
-    folder = served.store.folder(AvatarRecord, avatar.id) / BUNDLE
-    return (await served.sessions.open(avatar.id, folder, wish.fps)).info()
+    return (await _open(served, wish)).info()
 
 
 @router.get("/{id}")
@@ -104,6 +103,40 @@ async def socket(websocket: WebSocket, id: str, served: Served) -> None:
         problem = problem_of(error)
     finally:
         await end_connection(websocket, problem)
+
+
+@realtime_router.websocket("/v1/realtime")
+async def realtime(
+    websocket: WebSocket, served: Served, session: str = "", avatar: str = ""
+) -> None:
+    """Forward a model's Realtime events here: to a session, or to a new one of an avatar."""
+    await websocket.accept()
+    problem: Problem | None = None
+    opened: LiveSession | None = None
+    try:
+        if session:
+            live = served.sessions.get(session)
+        else:
+            live = opened = await _open(served, LiveRequest(avatar=avatar))
+        most = served.options.limits.message_bytes
+        await RealtimeConnection(websocket, live, most).run()
+        problem = live.problem
+    except ValidationError:
+        problem = problem_of(RequestError(422, "avatar", "is not an id", "add ?avatar=ID"))
+    except MasktalkError as error:
+        problem = problem_of(error)
+    finally:
+        await end_connection(websocket, problem)
+        if opened is not None:
+            await served.sessions.close(opened.id)
+
+
+async def _open(served: Services, wish: LiveRequest) -> LiveSession:
+    avatar = served.store.get(AvatarRecord, wish.avatar)
+    if avatar.status != "ready":
+        raise RequestError(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
+    folder = served.store.folder(AvatarRecord, avatar.id) / BUNDLE
+    return await served.sessions.open(avatar.id, folder, wish.fps)
 
 
 async def _speak(served: Services, live: LiveSession, wish: Say | Play) -> None:
