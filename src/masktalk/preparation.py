@@ -35,6 +35,7 @@ from masktalk.avatar import (
 from masktalk.avatar.avatar_cache import cache_limit_bytes, prune_cache, writable_avatars_folder
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
+from masktalk.faces.options import parse_face
 from masktalk.faces.painted import is_drawing, look_at_mouth
 from masktalk.landmarks import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 from masktalk.media import FrameStore, Source, open_source
@@ -84,7 +85,9 @@ class PrepareOptions:
     """
 
     face: FaceChoice = described(
-        "largest", "Face to animate: largest, left, right, a number from the left, or X,Y."
+        "largest",
+        "Face to animate: largest, left, right, a number from the left, or X,Y.",
+        parse=parse_face,
     )
     points: Path | None = described(
         None, "JSON with mouth corners, lips, chin and eyes, for a face that is not detected."

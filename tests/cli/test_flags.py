@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import pytest
@@ -9,12 +10,12 @@ import typer
 from pydantic import Field
 from typer.testing import CliRunner
 
-from masktalk.cli.flags import EngineFlags, engine_flags
+from masktalk.cli.flags import EngineFlags, RecordFlags, engine_flags, record_flags
 from masktalk.cli.records import takes_records
 from masktalk.engines import ENGINES, Engine, EngineOptions, engine_class
 from masktalk.errors import MissingExtraError, OptionError
 from masktalk.faces.options import parse_face
-from masktalk.option_fields import parse_fraction
+from masktalk.option_fields import described, parse_fraction
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,37 @@ def test_faces_are_chosen(text, choice):
 def test_an_unknown_face_lists_the_known(text):
     with pytest.raises(OptionError, match="largest, left, right"):
         parse_face(text)
+
+
+@dataclass(frozen=True)
+class Tint:
+    fps: Fraction | None = described(None, "Frame rate [25].")
+    face: str | tuple[float, float] = described("left", "Face.", parse=parse_face)
+    strength: int = described(3, "How red, beside `face`.", short="s")
+    hidden: int = 5
+    source: Path | None = described(None, "Colours.")
+
+
+def test_a_record_becomes_flags_and_is_made_of_them_again():
+    seen = []
+
+    def command(tint: RecordFlags) -> None:
+        seen.append(tint.options(hidden=7))
+
+    flags = record_flags(Tint, leave_out={"source"}, names={"strength": "force"})
+    app = typer.Typer()
+    app.command()(takes_records(command, tint=flags))
+    text = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
+    assert "Frame rate [25]." in text
+    assert "beside --face" in text
+    assert "--source" not in text
+    result = CliRunner().invoke(app, ["--fps", "29.97", "--face", "1,2.5", "-s", "9"])
+    assert result.exit_code == 0, result.output
+    assert CliRunner().invoke(app, []).exit_code == 0
+    assert seen == [
+        Tint(Fraction(30000, 1001), (1.0, 2.5), 9, hidden=7),
+        Tint(None, "left", 3, hidden=7),
+    ]
 
 
 class Tinted(EngineOptions):

@@ -49,9 +49,15 @@ class BatchOptions:
         overwrite: Whether files that no batch of this folder made may be replaced.
     """
 
-    output: Path | None = described(None, "Folder of the results [out, beside the manifest].")
-    processes: int | None = described(None, "Processes that render at the same time [one a core].")
-    shard: Shard = described(Shard(), "Part of the batch to do, 0/4 to 3/4 [all of it].")
+    output: Path | None = described(
+        None, "Folder of the results [out, beside the manifest].", short="o"
+    )
+    processes: int | None = described(
+        None, "Processes that render at the same time [one a core].", short="j"
+    )
+    shard: Shard = described(
+        Shard(), "Part of the batch to do, 0/4 to 3/4 [all of it].", parse=Shard.parse
+    )
     overwrite: bool = described(False, "Replace existing files that no batch made.")
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from masktalk.cli.console import progress_bar, report
+from masktalk.cli.flags import RecordFlags
 
 
 def batch(
@@ -17,29 +18,13 @@ def batch(
             help="A .csv or .jsonl with avatar, speech, output and options, or a folder of pairs."
         ),
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder of the results [out, beside the manifest]."),
-    ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            "--processes", "-j", help="Processes that render at the same time [one a core]."
-        ),
-    ] = None,
-    shard: Annotated[
-        str, typer.Option(help="Part of the batch to do: 0/4 to 3/4 are four parts.")
-    ] = "0/1",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing files that no batch made.")
-    ] = False,
+    options: RecordFlags,
 ) -> None:
     """Render every clip of MANIFEST that is not done yet."""
-    from masktalk.batch import BatchOptions, Shard, run_batch
+    from masktalk.batch import run_batch
 
-    options = BatchOptions(output, processes, Shard.parse(shard), overwrite)
     with progress_bar() as progress:
-        made = run_batch(manifest, options, progress)
+        made = run_batch(manifest, options.options(), progress)
     counts = {name: made.counts[name] for name in ("done", "kept", "failed")}
     summary = ", ".join(f"{count} {name}" for name, count in counts.items())
     report(

@@ -1,25 +1,19 @@
-"""The flags commands share, as records, and what they mean to the layers below."""
+"""Flags generated from option records."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from masktalk.option_fields import parse_fraction
+from masktalk.option_fields import OptionField, option_fields, parse_option
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
-
-    from masktalk.driver import DriverOptions
-    from masktalk.preparation import PrepareOptions
-    from masktalk.rendering import RenderOptions
-
-_AVATAR, _OUTPUT, _ENGINE = "The avatar", "The result", "The engine"
-_DRIVER = "A borrowed mouth"
 
 
 #: Options whose flag is not their own name.
@@ -36,90 +30,91 @@ def _flag_name(option: str) -> str:
 
 
 @dataclass(frozen=True)
-class AvatarFlags:
-    """Flags of avatar preparation."""
+class RecordFlags:
+    """The flags of one option record; ``record_flags`` adds a field for every option."""
 
-    face: Annotated[
-        str,
-        typer.Option(
-            help="Which of several faces: largest, left, right, a number from the left, or X,Y.",
-            rich_help_panel=_AVATAR,
-        ),
-    ] = "largest"
-    points: Annotated[
-        Path | None,
-        typer.Option(
-            help="JSON with mouth corners, lips, chin and eyes, for a face nothing finds.",
-            rich_help_panel=_AVATAR,
-        ),
-    ] = None
-    mouth: Annotated[
-        str,
-        typer.Option(
-            help="auto, open (lips), cloth (a covered mouth) or draw (there is none).",
-            rich_help_panel=_AVATAR,
-        ),
-    ] = "auto"
+    RECORD: ClassVar[type[Any]]
+    #: Option of the record by flag, where the names differ.
+    OPTIONS: ClassVar[Mapping[str, str]] = {}
 
-    unmasked: Annotated[
-        Path | None,
-        typer.Option(
-            help="The same person without the mask: this face speaks, the mask is laid over it.",
-            rich_help_panel=_AVATAR,
-        ),
-    ] = None
-    mask: Annotated[
-        Path | None,
-        typer.Option(
-            help="The mask alone (RGBA) or its matte; told from the two pictures unless given.",
-            rich_help_panel=_AVATAR,
-        ),
-    ] = None
+    def options(self, **others: Any) -> Any:
+        """Return the option record of these flags.
 
-    height: Annotated[
-        int | None,
-        typer.Option(
-            help="Scale to a height in pixels; without it, as it is, and images at most to "
-            "8.8 megapixels.",
-            rich_help_panel=_AVATAR,
-        ),
-    ] = None
+        Args:
+            others: Options that have no flag.
 
-    consent: Annotated[
-        str | None,
-        typer.Option(
-            help="Note on the consent of the person shown, kept with the avatar and its videos.",
-            rich_help_panel=_AVATAR,
-        ),
-    ] = None
+        Raises:
+            OptionError: A flag has no such value.
+        """
+        given = {}
+        for each in fields(self):
+            option = self.OPTIONS.get(each.name, each.name)
+            value = parse_option(self.RECORD, option, getattr(self, each.name))
+            if value is not None:
+                given[option] = value
+        return self.RECORD(**given, **others)
 
-    def options(self) -> PrepareOptions:
-        from masktalk.faces.options import parse_face
-        from masktalk.preparation import PrepareOptions
 
-        return PrepareOptions(
-            face=parse_face(self.face),
-            points=self.points,
-            mouth=self.mouth,  # type: ignore[arg-type]
-            unmasked=self.unmasked,
-            mask=self.mask,
-            height=self.height,
-            consent=self.consent,
-        )
+def record_flags(
+    record: type[Any],
+    panel: str | None = None,
+    leave_out: Collection[str] = (),
+    names: Mapping[str, str] | None = None,
+) -> type[RecordFlags]:
+    """Return ``RecordFlags`` with a flag for every described option of a record.
+
+    Args:
+        record: A dataclass of ``described`` fields, or a pydantic model.
+        panel: Heading of the flags in the help text.
+        leave_out: Options without a flag.
+        names: Names of flags by option, where they differ from the option's.
+    """
+    names = names or {}
+    made: list[tuple[str, Any, Any]] = []
+    for option in option_fields(record):
+        if option.name not in leave_out:
+            name = names.get(option.name, option.name)
+            made.append((name, Annotated[_flag_type(option), _flag(option, name, panel)],
+                         _flag_default(option)))  # fmt: skip
+    flags: Any = make_dataclass(f"{record.__name__}Flags", made, bases=(RecordFlags,), frozen=True)
+    flags.RECORD = record
+    flags.OPTIONS = {flag: option for option, flag in names.items()}
+    generated: type[RecordFlags] = flags
+    return generated
+
+
+def _flag(option: OptionField, name: str, panel: str | None) -> Any:
+    words = [f"--{_flag_name(name)}", *([f"-{option.short}"] if option.short else [])]
+    return typer.Option(
+        *words,
+        help=name_flags(option.help).replace("[", r"\["),  # not a tag of Rich's markup
+        rich_help_panel=panel,
+        envvar=option.envvar,
+        show_default=False,
+    )
+
+
+def _flag_type(option: OptionField) -> Any:
+    if option.hint in (bool, int, int | None, Path, Path | None, str):
+        return option.hint
+    if option.hint == tuple[str, ...]:
+        return list[str] | None
+    return str | None
+
+
+def _flag_default(option: OptionField) -> Any:
+    if option.default is None or isinstance(option.default, (bool, int, str, Path)):
+        return option.default
+    return None if isinstance(option.default, tuple) else str(option.default)
 
 
 @dataclass(frozen=True)
 class EngineFlags:
-    """The engine; ``engine_flags`` adds the options that the engines have."""
-
-    engine: Annotated[
-        str,
-        typer.Option(help="warp needs nothing; see `masktalk engines`.", rich_help_panel=_ENGINE),
-    ] = "warp"
+    """The engines' own options; ``engine_flags`` adds a field for each."""
 
     def values(self) -> dict[str, Any]:
-        """Return the engines' own options that were given, by name."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "engine"}
+        """Return the options that were given, by name."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -177,121 +172,12 @@ def describe_option(declared: FieldInfo) -> str:
     return text if declared.default is None else f"{text} [{declared.default}]"
 
 
-@dataclass(frozen=True)
-class DriverFlags:
-    """Whose mouth the avatar borrows."""
+def transcript_for_flags(text: str | None, speech: Path, engine: str) -> str | None:
+    """Return the known text that was given, or else the transcript beside the speech."""
+    from masktalk.engines import engine_class
+    from masktalk.speech.transcript import transcript_beside
 
-    driver: Annotated[
-        Path | None,
-        typer.Option(
-            help="A talking video whose mouth drives the avatar.", rich_help_panel=_DRIVER
-        ),
-    ] = None
-    driver_engine: Annotated[
-        str | None,
-        typer.Option(
-            help="An engine that makes --driver-face speak and so drives the avatar.",
-            rich_help_panel=_DRIVER,
-        ),
-    ] = None
-    driver_face: Annotated[
-        Path | None,
-        typer.Option(help="A human face for --driver-engine.", rich_help_panel=_DRIVER),
-    ] = None
-
-    def options(self) -> DriverOptions:
-        from masktalk.driver import DriverOptions
-
-        return DriverOptions(video=self.driver, engine=self.driver_engine, face=self.driver_face)
-
-
-@dataclass(frozen=True)
-class TextFlags:
-    """Flags of a known text."""
-
-    text: Annotated[
-        str | None,
-        typer.Option(
-            help="What is said, or a .txt, .srt, .vtt or .TextGrid with it; one of the last "
-            "three with the speech's own name is found by itself.",
-            rich_help_panel=_AVATAR,
-        ),
-    ] = None
-    language: Annotated[
-        str, typer.Option(help="Of the text, as espeak-ng calls it.", rich_help_panel=_AVATAR)
-    ] = "en-us"
-
-    def known(self, speech: Path, engine: str) -> str | None:
-        """Return the text that was given, or else the transcript beside the speech."""
-        from masktalk.engines import engine_class
-        from masktalk.speech.transcript import transcript_beside
-
-        if self.text is not None or not engine_class(engine).capabilities.articulated:
-            return self.text
-        beside = transcript_beside(speech)
-        return None if beside is None else str(beside)
-
-
-@dataclass(frozen=True)
-class VideoFlags:
-    """Flags of the output video."""
-
-    fps: Annotated[
-        str | None,
-        typer.Option(
-            help="Frames per second, 25 or 30000/1001; the avatar's own unless given.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="Video encoder; the best that opens unless given (`masktalk doctor`).",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-    crf: Annotated[
-        int | None,
-        typer.Option(help="Quality, 0 (best) to 51.", rich_help_panel=_OUTPUT),
-    ] = None
-    preview: Annotated[
-        str | None,
-        typer.Option(help="Only the first so many seconds.", rich_help_panel=_OUTPUT),
-    ] = None
-    background: Annotated[
-        str | None,
-        typer.Option(
-            help="A colour or a picture behind a transparent avatar; alpha is kept without it.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-    provenance: Annotated[
-        str,
-        typer.Option(
-            help="Statement of origin: auto, c2pa (signed), metadata (of the container) or off.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = "auto"
-    label: Annotated[
-        str | None,
-        typer.Option(help="Words to show in the corner of every frame.", rich_help_panel=_OUTPUT),
-    ] = None
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing file.", rich_help_panel=_OUTPUT)
-    ] = False
-
-    def options(self, engine: EngineFlags) -> RenderOptions:
-        from masktalk.rendering import RenderOptions
-
-        return RenderOptions(
-            engine=engine.engine,
-            engine_options=engine.values(),
-            fps=parse_fraction(self.fps, "fps"),
-            encoder=self.encoder,
-            crf=self.crf,
-            preview=parse_fraction(self.preview, "preview"),
-            overwrite=self.overwrite,
-            background=self.background,
-            provenance=self.provenance,  # type: ignore[arg-type]
-            label=self.label,
-        )
+    if text is not None or not engine_class(engine).capabilities.articulated:
+        return text
+    beside = transcript_beside(speech)
+    return None if beside is None else str(beside)

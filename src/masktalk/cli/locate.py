@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from masktalk.cli.console import progress_bar
-from masktalk.cli.flags import AvatarFlags
-from masktalk.cli.records import takes_records
+from masktalk.cli.flags import RecordFlags
 
 if TYPE_CHECKING:
     from masktalk.preparation import PrepareOptions
     from masktalk.types import Face, Progress
 
 
-@takes_records
 def locate(
     sources: Annotated[list[Path], typer.Argument(help="Pictures, videos, folders of frames.")],
-    look: AvatarFlags,
+    look: RecordFlags,
     as_json: Annotated[bool, typer.Option("--json", help="One list, an entry a source.")] = False,
 ) -> None:
     """Say where the face and its mouth are in each frame of each SOURCE."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,7 +33,7 @@ from masktalk.cli import (
     sheet,
     verify,
 )
-from masktalk.cli.flags import engine_flags, name_flags
+from masktalk.cli.flags import engine_flags, name_flags, record_flags
 from masktalk.cli.records import takes_records
 from masktalk.errors import MasktalkError
 
@@ -93,16 +93,13 @@ def make_app(command: str | None = None) -> typer.Typer:
         add_completion=False,
     )
     app.callback()(options)
-    records = {"engine": engine_flags()} if command == "render" else {}
-    app.command("render")(takes_records(render.render, **records))
-    app.command()(prepare.prepare)
-    app.command()(locate.locate)
+    records = _records(command)
+    for taking in (render.render, prepare.prepare, locate.locate, sheet.sheet, batch.batch):
+        app.command()(takes_records(taking, **records))
     app.command()(mask.mask)
     app.command()(articulate.articulate)
-    app.command()(batch.batch)
-    app.command()(serve.serve)
+    app.command()(takes_records(serve.serve, **records))
     app.command()(review.review)
-    app.command()(sheet.sheet)
     app.command()(verify.verify)
     app.command()(demo.demo)
     app.command()(cache.cache)
@@ -114,6 +111,35 @@ def make_app(command: str | None = None) -> typer.Typer:
     app.command()(bench.bench)
     app.command()(bench.bench_live)
     return app
+
+
+def _records(command: str | None) -> dict[str, type[Any]]:
+    """Return the flags of a command's option records by parameter; none for other commands."""
+    if command == "batch":
+        from masktalk.batch import BatchOptions
+
+        return {"options": record_flags(BatchOptions)}
+    if command == "serve":
+        from masktalk.server.options import ServerOptions
+
+        singular = {"names": "name", "ice_servers": "ice_server"}
+        return {"options": record_flags(ServerOptions, names=singular)}
+    if command not in ("render", "prepare", "locate", "sheet"):
+        return {}
+    from masktalk.preparation import PrepareOptions
+
+    if command != "render":
+        return {"look": record_flags(PrepareOptions, "The avatar")}
+    from masktalk.driver import DriverOptions
+    from masktalk.rendering import RenderOptions
+
+    driver = {"video": "driver", "engine": "driver_engine", "face": "driver_face"}
+    return {
+        "look": record_flags(PrepareOptions, "The avatar", leave_out={"fps", "seconds"}),
+        "video": record_flags(RenderOptions, "The result"),
+        "driver": record_flags(DriverOptions, "A driving video", names=driver),
+        "engine": engine_flags(),
+    }
 
 
 class _StoppedError(BaseException):

@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from masktalk.cli.console import progress_bar, report
-from masktalk.cli.flags import AvatarFlags
-from masktalk.cli.records import takes_records
+from masktalk.cli.flags import RecordFlags
 
 
-@takes_records
 def prepare(
     source: Annotated[Path, typer.Argument(help="A picture, a video or a folder of frames.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The avatar's folder.")],
-    look: AvatarFlags,
+    look: RecordFlags,
 ) -> None:
     """Make an avatar of SOURCE once, to render from it many times."""
     from masktalk.preparation import prepare as make_avatar

@@ -34,9 +34,11 @@ def takes_records(command: Callable[..., None], **replaced: type[Any]) -> Callab
 
     @functools.wraps(command)
     def flattened(**values: Any) -> None:
-        for name, kind in records.items():
-            values[name] = kind(**{f.name: values.pop(f.name) for f in fields(kind)})
-        command(**values)
+        built = {
+            name: kind(**{f.name: values.pop(f.name) for f in fields(kind)})
+            for name, kind in records.items()
+        }
+        command(**values, **built)
 
     flattened.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     flattened.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from masktalk.cli.console import progress_bar, report
-from masktalk.cli.flags import AvatarFlags, DriverFlags, EngineFlags, TextFlags, VideoFlags
+from masktalk.cli.flags import EngineFlags, RecordFlags, transcript_for_flags
 from masktalk.errors import OptionError
+
+if TYPE_CHECKING:
+    from masktalk.driver import DriverOptions
+    from masktalk.rendering import RenderOptions
 
 
 def render(
@@ -28,11 +32,10 @@ def render(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The video to write: .mp4, .mov, .mkv, .webm.")
     ],
-    look: AvatarFlags,
+    look: RecordFlags,
     engine: EngineFlags,
-    text: TextFlags,
-    driver: DriverFlags,
-    video: VideoFlags,
+    driver: RecordFlags,
+    video: RecordFlags,
 ) -> None:
     """Make AVATAR say SPEECH and write it to OUT."""
     from masktalk.driver import make_driver
@@ -42,15 +45,15 @@ def render(
     from masktalk.rendering import check_encoding, known_text_articulator, spoken_seconds
     from masktalk.rendering import render as render_video
 
-    own, lent = _shared_out(engine, driver)
-    borrowed = replace(driver.options(), engine_options=lent)
+    options, borrowed = video.options(), driver.options()
+    own, lent = _shared_out(engine.values(), options, borrowed)
+    options = replace(options, engine_options=own)
+    borrowed = replace(borrowed, engine_options=lent)
     speech = speech or borrowed.video
     if speech is None:
         raise OptionError("SPEECH", "is missing", "give a sound file, or a --driver with sound")
-    options = replace(video.options(engine), engine_options=own)
     make_engine(options.engine, dict(options.engine_options))
-    said = text.known(speech, options.engine)
-    options = replace(options, text=said, language=text.language)
+    options = replace(options, text=transcript_for_flags(options.text, speech, options.engine))
     preparing = look.options()
     with reserved(output, options.overwrite), progress_bar() as progress:
         check_encoding(avatar, output, options)
@@ -72,14 +75,15 @@ def render(
     )
 
 
-def _shared_out(engine: EngineFlags, driver: DriverFlags) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The engine's own options, and those that only the driver's engine can mean."""
+def _shared_out(
+    given: dict[str, Any], options: RenderOptions, borrowed: DriverOptions
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of the engine, and those that only the driver's engine has."""
     from masktalk.engines.base import engine_class
 
-    given = engine.values()
-    if driver.driver_engine is None:
+    if borrowed.engine is None:
         return given, {}
-    known = engine_class(engine.engine).Options.model_fields
+    known = engine_class(options.engine).Options.model_fields
     return (
         {name: value for name, value in given.items() if name in known},
         {name: value for name, value in given.items() if name not in known},

@@ -8,18 +8,16 @@ from typing import Annotated
 import typer
 
 from masktalk.cli.console import progress_bar, report
-from masktalk.cli.flags import AvatarFlags
-from masktalk.cli.records import takes_records
+from masktalk.cli.flags import RecordFlags
 from masktalk.errors import OutputError
 
 
-@takes_records
 def sheet(
     avatar: Annotated[
         Path, typer.Argument(help="A picture, video, folder of frames, or prepared avatar.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The .png to write.")],
-    look: AvatarFlags,
+    look: RecordFlags,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
 ) -> None:
     """Write one picture of AVATAR's mouths: rest, open, wide, round, spread, pressed."""

@@ -17,6 +17,7 @@ from masktalk.errors import InputError, OptionError
 from masktalk.faces.measures import MouthMeasures, measure_mouth
 from masktalk.faces.mouth_tracker import follow_mouth
 from masktalk.media import open_source
+from masktalk.option_fields import described
 from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, frames
 from masktalk.speech.gestures import REST_WIDTH
@@ -36,9 +37,11 @@ class DriverOptions:
         engine_options: That engine's own options by name.
     """
 
-    video: Path | None = None
-    engine: str | None = None
-    face: Path | None = None
+    video: Path | None = described(None, "A talking video whose mouth drives the avatar.")
+    engine: str | None = described(
+        None, "An engine that makes `driver.face` speak and so drives the avatar."
+    )
+    face: Path | None = described(None, "A human face for `driver.engine`.")
     engine_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

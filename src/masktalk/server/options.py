@@ -87,12 +87,28 @@ class ServerOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    data: Path
-    host: str = "127.0.0.1"
-    port: int = Field(default=8765, ge=0, le=65535)
-    token: str | None = Field(default=None, min_length=16)
-    names: tuple[str, ...] = ()
-    ice_servers: tuple[str, ...] = ()
+    data: Path = Field(
+        default=Path("masktalk-data"),
+        description="The one folder the server writes to [masktalk-data].",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on [127.0.0.1].")
+    port: int = Field(
+        default=8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one [8765]."
+    )
+    token: str | None = Field(
+        default=None,
+        min_length=16,
+        description="Token that callers must show, of at least 16 characters; needed unless "
+        "`host` is a loopback address.",
+        json_schema_extra={"envvar": "MASKTALK_TOKEN"},
+    )
+    names: tuple[str, ...] = Field(
+        default=(), description="A host name it may be called by; may be repeated."
+    )
+    ice_servers: tuple[str, ...] = Field(
+        default=(),
+        description="A STUN or TURN address for WebRTC, stun:HOST:PORT; may be repeated.",
+    )
     limits: Limits = Limits()
 
     @model_validator(mode="after")
