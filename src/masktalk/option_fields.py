@@ -106,3 +106,19 @@ def parse_fraction(text: str | None, option: str) -> Fraction | None:
         if "/" not in text and "." in text and abs(value - exact) < Fraction(1, 200):
             return exact
     return value
+
+
+def parse_seconds(text: str | None, option: str) -> Fraction | None:
+    """Return the seconds that a text writes: 5, 2.5 or 5s; None for None.
+
+    Raises:
+        OptionError: It is not a number of seconds.
+    """
+    if text is None:
+        return None
+    try:
+        return Fraction(text.strip().removesuffix("s").strip())
+    except (ValueError, ZeroDivisionError) as error:
+        raise OptionError(
+            f"`{option}` {text}", "is not a number of seconds", "write 5 or 2.5"
+        ) from error

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,7 +27,7 @@ from masktalk.media import (
 )
 from masktalk.media.local_files import file_digest
 from masktalk.media.writer import choose_encoder
-from masktalk.option_fields import described
+from masktalk.option_fields import described, parse_seconds
 from masktalk.overlay import engine_for
 from masktalk.provenance import MARKINGS, Ingredient, Marker, Marking, Origin, label_patch
 from masktalk.types import Audio, Frame, Patch, Progress, no_progress
@@ -67,7 +68,9 @@ class RenderOptions:
     fps: Fraction | None = described(None, "Frame rate [the avatar's own, 25 for an image].")
     encoder: str | None = described(None, "Video encoder [the best that opens].")
     crf: int | None = described(None, "Quality, 0 (best) to 51 [18].")
-    preview: Fraction | None = described(None, "Seconds of the speech to render [all].")
+    preview: Fraction | None = described(
+        None, "Seconds of the speech to render [all].", partial(parse_seconds, option="preview")
+    )
     overwrite: bool = described(False, "Replace an existing file.")
     articulator: Articulator | None = None
     text: str | None = described(None, "The words that are said, or a transcript file.")

@@ -1,5 +1,6 @@
 """Runs that are stopped, crash, read pipes, meet one another, or may not write."""
 
+import io
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 from tests.media.test_audio_clock import mp3, noise
@@ -102,6 +104,20 @@ def test_speech_is_read_from_standard_input(material, tmp_path):
     curves = {path.read_text() for path in tmp_path.glob("*.json")}
     assert len(list(tmp_path.glob("*.json"))) == 3
     assert len(curves) == 1
+
+
+def test_a_video_is_streamed_to_standard_output(material, tmp_path):
+    words = ["render", material / "cartoon.png", material / "speech.wav", "--preview", "1s"]
+    done = subprocess.run(
+        [*MASKTALK, *map(str, words), "-o", "-"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    with av.open(io.BytesIO(done.stdout)) as container:
+        assert container.format.name == "matroska,webm"
+        kinds = [packet.stream.type for packet in container.demux() if packet.size]
+    assert kinds.count("video") == 25
+    assert kinds.count("audio") > 20
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_fifo_is_copied(tmp_path):

@@ -132,3 +132,31 @@ def test_a_folder_is_not_sound(tmp_path):
     Image.fromarray(smooth()).save(tmp_path / "1.png")
     with pytest.raises(MediaError, match="is a folder"):
         read_audio(tmp_path)
+
+
+SVG = b'<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg"/>'
+OTHERS = {
+    "drawing.svg": (SVG, "is an SVG drawing; export it as PNG"),
+    "page.pdf": (b"%PDF-1.7\n", "is a PDF document"),
+    "song.mid": (b"MThd\0\0\0\6\0\1", "is a MIDI file, which holds notes and no sound"),
+    "photos.zip": (b"PK\3\4\x14", "is an archive"),
+    "talk.mp4": (b"<!DOCTYPE html><title>Sign in</title>", "is a web page"),
+    "raw.cr3": (b"\0\0\0\x18ftypcrx \0", "is a camera's raw photo"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_formats_are_named(tmp_path, name):
+    content, said = OTHERS[name]
+    (tmp_path / name).write_bytes(content)
+    for read in (open_source, read_audio):
+        with pytest.raises(MediaError, match=said) as caught:
+            read(tmp_path / name)
+        one_line(caught.value, tmp_path / name)
+
+
+@pytest.mark.parametrize("tag", [{254: 1}, {50706: b"\1\4\0\0"}])
+def test_a_thumbnail_of_a_raw_photo_is_not_taken_for_it(tmp_path, tag):
+    Image.fromarray(smooth()).save(tmp_path / "photo.dng", format="TIFF", tiffinfo=tag)
+    with pytest.raises(MediaError, match="raw photo; develop it"):
+        open_source(tmp_path / "photo.dng")

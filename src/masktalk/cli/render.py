@@ -30,7 +30,10 @@ def render(
     ] = None,
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The video to write: .mp4, .mov, .mkv, .webm.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="The video to write: .mp4, .mov, .mkv, .webm; - streams it."
+        ),
     ],
     look: RecordFlags,
     engine: EngineFlags,
@@ -40,7 +43,7 @@ def render(
     """Make AVATAR say SPEECH and write it to OUT."""
     from masktalk.driver import make_driver
     from masktalk.engines import make_engine
-    from masktalk.media.output import reserved
+    from masktalk.media.output import STANDARD_OUTPUT, reserved
     from masktalk.preparation import prepare
     from masktalk.rendering import check_encoding, known_text_articulator, spoken_seconds
     from masktalk.rendering import render as render_video
@@ -63,6 +66,8 @@ def render(
             lent_mouth = make_driver(borrowed, prepared, options.engine)
             options = replace(options, articulator=lent_mouth or options.articulator)
             made = render_video(prepared, speech, output, options, progress)
+    if made.path == STANDARD_OUTPUT:
+        return
     seconds = float(made.frames / made.rate)
     report(
         {

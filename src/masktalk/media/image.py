@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from masktalk.errors import MediaError
 from masktalk.media.color import Color
 from masktalk.media.frames import SourceFrame, Stored
-from masktalk.media.local_files import checked_file, file_digest
+from masktalk.media.local_files import checked_file, file_digest, raw_photo
 from masktalk.media.orientation import Layout
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame, UInt8Array
@@ -31,6 +31,9 @@ ImageKind: TypeAlias = Literal["still", "animation"]
 
 #: Major brands of HEIF files whose primary item is a still image (ISO/IEC 23008-12).
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1"})
+
+#: Tags of TIFF 6.0 and of Adobe's DNG, and the bit of the first that means a thumbnail.
+_SUBFILE_TAG, _DNG_TAG, _REDUCED = 254, 50706, 1
 
 #: Guards Pillow's own limit on pixels, which cannot be given per file.
 _BOMB_CHECK = threading.Lock()
@@ -74,6 +77,8 @@ def image_kind(path: Path) -> ImageKind | None:
         return "still"
     try:
         with _opened(path) as image:
+            if image.format == "TIFF" and _is_raw(image):
+                raise raw_photo(path)
             if not getattr(image, "is_animated", False):
                 return "still"
             if image.format in ("GIF", "PNG"):
@@ -81,6 +86,11 @@ def image_kind(path: Path) -> ImageKind | None:
             return "animation" if image.format in ("WEBP", "AVIF") else "still"
     except (UnidentifiedImageError, *_PILLOW_ERRORS):
         return "still" if cv2.haveImageReader(str(path)) else None
+
+
+def _is_raw(image: Any) -> bool:
+    """Tell whether a TIFF file is a raw photo: it begins with a thumbnail, or is a DNG."""
+    return bool(image.tag_v2.get(_SUBFILE_TAG, 0) & _REDUCED) or _DNG_TAG in image.tag_v2
 
 
 def without_opaque_alpha(pixels: UInt8Array) -> UInt8Array:

@@ -22,6 +22,23 @@ _INDIRECT = frozenset(
     {"hls", "dash", "concat", "concatf", "image2", "imf", "sdp", "rtp", "rtsp", "tty", "lavfi"}
 )
 
+#: Bytes at the beginning of a file by which its format is told.
+_HEAD_BYTES = 4096
+
+#: Formats that hold no pixels or samples, by their first bytes.
+_OTHER_FORMATS = (
+    (b"%PDF-", "a PDF document", "export its picture as PNG"),
+    (b"%!PS", "a PostScript drawing", "export it as PNG"),
+    (b"MThd", "a MIDI file, which holds notes and no sound", "export it as WAV"),
+    (b"PK\x03\x04", "an archive or office document", "extract its picture, video or sound"),
+    (b"Rar!", "an archive", "extract its picture, video or sound"),
+    (b"7z\xbc\xaf\x27\x1c", "an archive", "extract its picture, video or sound"),
+    (b"<!doctype html", "a web page", "download the file that it shows"),
+    (b"<!DOCTYPE html", "a web page", "download the file that it shows"),
+    (b"<html", "a web page", "download the file that it shows"),
+    (b"#EXTM3U", "a playlist", "give the file that it names"),
+)
+
 
 def checked_file(path: str | os.PathLike[str]) -> Path:
     """The path, if it is a readable file that is not empty.
@@ -33,8 +50,10 @@ def checked_file(path: str | os.PathLike[str]) -> Path:
     _refuse_streams(file)
     try:
         with file.open("rb") as opened:
-            if not opened.read(1):
-                raise MediaError(file, "is empty (0 bytes)", "give a file that has something in it")
+            head = opened.read(_HEAD_BYTES)
+        if not head:
+            raise MediaError(file, "is empty (0 bytes)", "give a file that has something in it")
+        _refuse_other_formats(file, head)
     except FileNotFoundError:
         raise MediaError(file, "does not exist", "check the name") from None
     except IsADirectoryError:
@@ -58,6 +77,23 @@ def _refuse_streams(file: Path) -> None:
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise MediaError(file, "is a pipe or device", "write it to a file first and give that")
+
+
+def _refuse_other_formats(file: Path, head: bytes) -> None:
+    """Name formats that are no pixels or samples, or of which only a thumbnail can be read."""
+    if head[8:10] == b"CR" or head.startswith(b"FUJIFILMCCD-RAW") or head[4:12] == b"ftypcrx ":
+        raise raw_photo(file)
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith(b"<svg") or (text.startswith(b"<?xml") and b"<svg" in text):
+        raise MediaError(file, "is an SVG drawing", "export it as PNG")
+    for begin, name, remedy in _OTHER_FORMATS:
+        if head.startswith(begin):
+            raise MediaError(file, f"is {name}", remedy)
+
+
+def raw_photo(path: Path) -> MediaError:
+    """Return the error for a raw photo, of which only a thumbnail could be read."""
+    return MediaError(path, "is a camera's raw photo", "develop it and save it as JPEG or PNG")
 
 
 def file_digest(path: Path) -> str:

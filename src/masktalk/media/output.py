@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 _PART = ".part"
 
+#: Name of standard output as a target.
+STANDARD_OUTPUT = Path("-")
+
 #: Characters of the target's name in the part's: 255 bytes must be enough for both.
 _PREFIX = 40
 
@@ -38,6 +41,10 @@ def check_output(path: str | os.PathLike[str], overwrite: bool = False) -> Path:
             missing or cannot be written to.
     """
     target = Path(path)
+    if target == STANDARD_OUTPUT:
+        if sys.stdout.isatty():
+            raise OutputError("standard output", "is a terminal", "redirect it into a file or pipe")
+        return target
     if os.path.isdir(target):
         raise OutputError(target, "is a folder", "give a file name")
     if os.path.lexists(target) and not overwrite:
@@ -192,6 +199,24 @@ class PartFile:
             self._handle = -1
 
 
+class StandardOutput:
+    """Standard output as a file to write that cannot be sought in or taken back."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stdout.buffer
+
+    def write(self, block: bytes) -> int:
+        """Write a block."""
+        return self._stream.write(block)
+
+    def commit(self) -> None:
+        """Write what is still buffered."""
+        self._stream.flush()
+
+    def discard(self) -> None:
+        """Leave what was written; its reader has it already."""
+
+
 @contextmanager
 def reserved(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
     """Keep other runs from writing the same file until the block ends.
@@ -200,6 +225,9 @@ def reserved(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[
         OutputError: See ``check_output``; or another run writes the file.
     """
     target = check_output(path, overwrite)
+    if target == STANDARD_OUTPUT:
+        yield target
+        return
     name = f".{target.name[:_PREFIX]}.reserved{_PART}{target.suffix}"
     held = target.absolute().parent / name
     try:

@@ -23,7 +23,7 @@ from masktalk.media.color import Color
 from masktalk.media.convert import FromRgb
 from masktalk.media.encoders import CONTAINERS, Encoder, Quality, configure, pick_encoder
 from masktalk.media.frames import EditedFrame, SourceFrame, Stored
-from masktalk.media.output import PartFile, cannot_write
+from masktalk.media.output import STANDARD_OUTPUT, PartFile, StandardOutput, cannot_write
 from masktalk.media.planes import HALVED_FORMATS, copied
 from masktalk.media.soundtrack import Soundtrack
 from masktalk.types import Audio, FloatArray, Frame
@@ -87,10 +87,12 @@ class Writer:
     a frame: longer sound is cut, shorter sound is filled with silence.
 
     Args:
-        path: ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
+        path: ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``; ``-`` writes Matroska (with
+            alpha WebM) to standard output as it comes.
         options: See there.
         soundtrack: A file with sound, or blocks of it, or None for a silent video.
         seal: Called with the complete file before it gets its name; may change it in place.
+            Not called for standard output.
 
     Raises:
         OutputError: The file cannot be written.
@@ -121,7 +123,11 @@ class Writer:
 
     def __enter__(self) -> Writer:
         with ExitStack() as stack:
-            self._part = PartFile(self.path, self.options.overwrite)
+            self._part: PartFile | StandardOutput
+            if self.path == STANDARD_OUTPUT:
+                self._part = StandardOutput()
+            else:
+                self._part = PartFile(self.path, self.options.overwrite)
             stack.callback(self._part.discard)
             sound = self._open_soundtrack(stack)
             try:
@@ -178,7 +184,7 @@ class Writer:
             if not self._frames:
                 raise OutputError(self.path, "no frames were made", "give longer speech")
             self._finish()
-            if self._seal is not None:
+            if self._seal is not None and isinstance(self._part, PartFile):
                 self._seal(self._part.path)
             self._part.commit()
 
@@ -234,9 +240,10 @@ class Writer:
 
     def _open(self, stack: ExitStack, sound: tuple[Iterator[FloatArray], int, int] | None) -> None:
         options, encoder = self.options, self.encoder
-        muxer = _MUXERS[self.path.suffix.lower()]
+        part = self._part
+        muxer = _MUXERS[_suffix(self.path, options.has_alpha)]
         self._container: Any = av.open(
-            f"file:{self._part.path}",
+            f"file:{part.path}" if isinstance(part, PartFile) else part,
             "w",
             format=muxer,
             container_options={"movflags": "+faststart"} if muxer in ("mp4", "mov") else {},
@@ -289,7 +296,7 @@ def choose_encoder(
         OutputError: The container is unknown.
         EncoderError: It keeps no transparency, or no encoder fits.
     """
-    suffix = path.suffix.lower()
+    suffix = _suffix(path, alpha)
     if suffix not in CONTAINERS:
         raise OutputError(
             path, f"{suffix or 'no suffix'} is no video format", f"use {', '.join(CONTAINERS)}"
@@ -301,6 +308,13 @@ def choose_encoder(
     if size is None:
         return pick_encoder(suffix, alpha, preferred)
     return pick_encoder(suffix, alpha, preferred, size)
+
+
+def _suffix(path: Path, alpha: bool) -> str:
+    """Return the suffix that names the container, of standard output one that streams."""
+    if path == STANDARD_OUTPUT:
+        return ".webm" if alpha else ".mkv"
+    return path.suffix.lower()
 
 
 def _pixel_format(encoder: Encoder, alpha: bool) -> str:
