@@ -20,6 +20,8 @@ EYE_CORNERS = (*LEFT_EYE_CORNERS, *RIGHT_EYE_CORNERS)
 #: Upper and lower lid, per eye (left, right), without the corners.
 UPPER_LIDS = ((246, 161, 160, 159, 158, 157, 173), (466, 388, 387, 386, 385, 384, 398))
 LOWER_LIDS = ((7, 163, 144, 145, 153, 154, 155), (249, 390, 373, 374, 380, 381, 382))
+#: Middle of the iris, per eye (left, right).
+IRISES = (468, 473)
 BROWS = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))
 
 NOSE_TIP, NOSE_BASE = 1, 2
@@ -147,6 +149,15 @@ FRONTAL_UPPER_FACE: dict[int, tuple[float, float, float]] = {
     122: (-0.063, 0.018, -0.263),
     351: (0.063, 0.018, -0.263),
 }
+
+#: Where the depth of a head is read: outline, nose, cheeks, eyes, brows and lips.
+DEPTH_LANDMARKS = (
+    *FACE_OVAL[::2],
+    *(*NOSE_LINE, NOSE_TIP, LEFT_NOSE_WING, RIGHT_NOSE_WING),
+    *(*EYE_CORNERS, 9, 151, 105, 334, 70, 300),
+    *(50, 280, 205, 425, 118, 347, 210, 430),
+    *(*MOUTH_CORNERS[:2], UPPER_LIP_TOP, LOWER_LIP_BOTTOM),
+)
 
 # How far a landmark of the skin follows the jaw: 1 moves as the chin does.
 _JAW_MIDDLE = {152: 1.0, 175: 1.02, 199: 1.08, 200: 1.14, 18: 1.32}

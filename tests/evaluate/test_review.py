@@ -145,8 +145,8 @@ def spoken(material, tmp_path_factory):
     """The demo's portrait saying two seconds."""
     folder = tmp_path_factory.mktemp("spoken")
     with prepare(material / "portrait.jpg", folder / "avatar") as avatar:
-        # The head stays still, so that what is outside the mouth can be judged.
-        still = RenderOptions(engine_options={"head_motion": "off"})
+        # Head and eyes stay still, so that what is outside the mouth can be judged.
+        still = RenderOptions(engine_options={"energy": 0})
         return render(avatar, material / "speech.wav", folder / "spoken.mp4", still).path
 
 
@@ -174,7 +174,7 @@ def test_a_source_of_odd_size_is_compared(material, tmp_path):
     with Image.open(material / "portrait.jpg") as picture:
         width, height = picture.width // 2 * 2 - 1, picture.height // 2 * 2 - 1
         picture.crop((0, 0, width, height)).save(tmp_path / "odd.png")
-    still = RenderOptions(engine_options={"head_motion": "off"}, preview=Fraction(1))
+    still = RenderOptions(engine_options={"energy": 0}, preview=Fraction(1))
     with prepare(tmp_path / "odd.png", tmp_path / "avatar") as avatar:
         render(avatar, material / "speech.wav", tmp_path / "odd.mp4", still)
     options = ReviewOptions(source=tmp_path / "odd.png")

@@ -16,7 +16,9 @@ def buffer():
 
 @pytest.fixture(params=[Fraction(25), Fraction(30), Fraction(30_000, 1001)], ids=str)
 def renderer(request, avatar, engine, buffer, articulator):
-    return FrameRenderer(avatar, engine, buffer, request.param, articulator, Fraction(6, 100), None)
+    return FrameRenderer(
+        avatar, engine, buffer, request.param, articulator, Fraction(6, 100), False
+    )
 
 
 def level(frame):
@@ -83,7 +85,7 @@ def test_an_engine_that_listens_by_itself_begins_anew(
 
     monkeypatch.setattr(engine, "speak", listen)
     renderer = FrameRenderer(
-        avatar, engine, buffer, Fraction(25), articulator, Fraction(6, 100), None
+        avatar, engine, buffer, Fraction(25), articulator, Fraction(6, 100), False
     )
     buffer.push(np.full(RATE * 2, 0.5, np.float32))
     for index in range(10):

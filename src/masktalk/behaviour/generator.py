@@ -27,6 +27,7 @@ class BehaviourOptions:
         blink: True lets the lids blink.
         gaze: Where the eyes look; None leaves them as they are.
         head: True moves head and brows.
+        head_strength: Scale of their movements.
         energy: Scale of all movements.
         expression: ARKit weights that hold all the time.
         seed: Of everything that is drawn by chance.
@@ -35,6 +36,7 @@ class BehaviourOptions:
     blink: bool = True
     gaze: Gaze | None = "viewer"
     head: bool = True
+    head_strength: float = 1.0
     energy: float = 1.0
     expression: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
@@ -54,7 +56,8 @@ class Behaviour:
         self._options = options
         self._blinks = Blinks(seed, energy) if options.blink and energy > 0 else None
         self._gaze = None if options.gaze is None else GazeMotion(options.gaze, seed, energy)
-        self._posture = PostureMotion(seed, energy) if options.head and energy > 0 else None
+        strength = energy * options.head_strength if options.head else 0.0
+        self._posture = PostureMotion(seed, strength) if strength > 0 else None
         self._time: float | None = None
 
     def step(self, time: float, jaw: float, voice: float) -> Movement:

@@ -52,6 +52,7 @@ class Speech:
             saves the work, because nobody will see that frame. None wants them all.
         recorded: Whether all of the speech is there already, so that an engine may hear
             further ahead than its look-ahead where that is better.
+        behaves: False keeps eyes and head of an engine that moves them by itself still.
     """
 
     blocks: Iterable[Audio]
@@ -60,6 +61,7 @@ class Speech:
     articulator: Articulator | None = None
     wanted: Callable[[int], bool] | None = None
     recorded: bool = False
+    behaves: bool = True
 
     def wants(self, step: int) -> bool:
         """Return whether frame ``step`` will be shown."""
@@ -79,6 +81,7 @@ class Capabilities:
         extra: The optional dependency group it needs, or None.
         articulated: Whether it moves by ``Speech.articulator``, so that a mouth may be
             borrowed for it; False for an engine that works on the sound alone.
+        behaves: True when it moves eyes and head of an image by itself.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Capabilities:
     covered: bool = False
     extra: str | None = None
     articulated: bool = True
+    behaves: bool = False
 
 
 class EngineOptions(BaseModel):

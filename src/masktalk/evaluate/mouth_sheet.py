@@ -85,6 +85,7 @@ def _frames(avatar: Avatar, index: int, options: SheetOptions) -> list[Frame]:
             Fraction(25),
             begin,
             articulator=_Held(_values(mouth)),
+            behaves=False,
         )
         # The last of them, laid on the very frame that it was made for.
         *_, (step, patch) = enumerate(engine.speak(avatar, speech))

@@ -30,7 +30,7 @@ class FrameRenderer:
         rate: Frames per second.
         articulator: Hears speech; the engine's own idle costs are then avoided.
         fade: Seconds of a cross-fade between rest and speech.
-        idle: What a picture does by itself, or None.
+        idle: True lets an image blink and move by itself.
     """
 
     def __init__(
@@ -41,11 +41,15 @@ class FrameRenderer:
         rate: Fraction,
         articulator: Articulator,
         fade: Fraction,
-        idle: IdleMotion | None,
+        idle: bool,
     ) -> None:
         self._avatar, self._engine, self._buffer = avatar, engine, buffer
         self._rate = rate
-        self._idle = idle
+        self._behaves = idle
+        face = avatar.faces[0] if avatar.is_image else None
+        self._idle: IdleMotion | None = None
+        if idle and face is not None and not engine.capabilities.behaves:
+            self._idle = IdleMotion(face, avatar.width, avatar.height)
         self._mouth = IdleArticulator(articulator, self._speaking, fade)
         self._lock = threading.Lock()
         self._restart_at: int | None = 0
@@ -110,6 +114,7 @@ class FrameRenderer:
             blocks=self._blocks(self.position(index)),
             rate=self._rate,
             begin=begin,
+            behaves=self._behaves,
             articulator=self._mouth,
             wanted=lambda offset: self._base + offset >= self._wanted,
         )

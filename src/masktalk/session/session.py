@@ -19,7 +19,6 @@ from masktalk.errors import OptionError
 from masktalk.media.resampling import StreamResampler
 from masktalk.overlay import with_overlay
 from masktalk.session.frame_renderer import FrameRenderer
-from masktalk.session.idle import IdleMotion
 from masktalk.session.options import BLOCK, SessionOptions, SessionStats, Tick
 from masktalk.session.speech_buffer import SpeechBuffer
 from masktalk.speech import ArticulatorOptions, make_articulator
@@ -276,12 +275,14 @@ class Session:
         )
 
     def _make_renderer(self, buffer: SpeechBuffer, articulator: Articulator) -> FrameRenderer:
-        face = self.avatar.faces[0] if self.avatar.is_image else None
-        idle = None
-        if self.options.idle and face is not None:
-            idle = IdleMotion(face, self.avatar.width, self.avatar.height)
         return FrameRenderer(
-            self.avatar, self.engine, buffer, self.rate, articulator, self.options.fade, idle
+            self.avatar,
+            self.engine,
+            buffer,
+            self.rate,
+            articulator,
+            self.options.fade,
+            self.options.idle,
         )
 
     def _rehearse(self) -> tuple[float, float]:

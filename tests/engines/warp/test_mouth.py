@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.head import Lean
+from masktalk.behaviour import STILL, Movement
 from masktalk.speech import measures
 from masktalk.types import Articulation
 from tests.engines.warp.drawn import (
@@ -23,9 +23,11 @@ from tests.engines.warp.drawn import (
     values_of,
 )
 
+BROWS = Movement({"browInnerUp": 0.5})
 
-def rendered(avatar, values, index=0, lean=None, **options):
-    patch = talker_of(avatar, **options).patch(index, values, lean)
+
+def rendered(avatar, values, index=0, movement=STILL, **options):
+    patch = talker_of(avatar, **options).patch(index, values, movement)
     return laid_over(avatar.pictures[index], patch)
 
 
@@ -45,15 +47,14 @@ def test_a_closed_mouth_at_rest_is_the_picture_itself():
 @pytest.mark.parametrize("roll", [0.0, -0.5])
 def test_nothing_changes_away_from_the_face(mouth, roll):
     avatar = still(roll=roll)
-    lean = Lean(0.02, 0.03, 0.01, 0.02)
-    changed = (rendered(avatar, MOUTHS[mouth], lean=lean) != avatar.pictures[0]).any(axis=-1)
+    changed = (rendered(avatar, MOUTHS[mouth]) != avatar.pictures[0]).any(axis=-1)
     assert not changed[~near_face(mesh_of(roll=roll), 0.6)].any()
 
 
 @pytest.mark.parametrize("mouth", sorted(MOUTHS))
 def test_the_patch_ends_without_a_seam(mouth):
     avatar = still()
-    patch = talker_of(avatar).patch(0, MOUTHS[mouth], Lean(0.02, 0.03, 0.01, 0.02))
+    patch = talker_of(avatar).patch(0, MOUTHS[mouth], BROWS)
     height, width = patch.pixels.shape[:2]
     source = avatar.pictures[0][patch.y : patch.y + height, patch.x : patch.x + width]
     for rows, columns in ((slice(0, 2), slice(None)), (slice(None), slice(0, 2))):

@@ -121,3 +121,28 @@ def test_frames_nobody_wants_are_not_made(tmp_path):
 def test_options_out_of_range_are_refused():
     with pytest.raises(OptionError, match="`cloth_strength`"):
         make_engine("warp", {"cloth_strength": 9})
+
+
+def test_behaviour_is_the_same_for_the_same_seed_only(tmp_path):
+    avatar = still(folder=tmp_path)
+    made = []
+    for seed in (1, 1, 2):
+        engine = make_engine("warp", {"seed": seed})
+        patches = engine.speak(avatar, Speech(silence(2), Fraction(10), articulator=Ramp()))
+        made.append(b"".join(patch.pixels.tobytes() for patch in patches))
+    assert made[0] == made[1] != made[2]
+
+
+def test_an_engine_told_not_to_behave_keeps_eyes_and_head_still(tmp_path):
+    avatar = still(folder=tmp_path)
+    quiet = Speech(silence(4), Fraction(10), articulator=Held(), behaves=False)
+    patches = list(make_engine("warp").speak(avatar, quiet))
+    assert all((patch.pixels == patches[0].pixels).all() for patch in patches)
+
+
+class Held(Ramp):
+    """A mouth that stays closed."""
+
+    def _until(self, end):
+        part = super()._until(end)
+        return Articulation(np.zeros_like(part.values), STEPS, part.time)

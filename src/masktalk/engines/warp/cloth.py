@@ -159,7 +159,7 @@ class Cloth:
     ) -> None:
         self._fabric, self._seat, self._drape = fabric, seat, drape
         self._strength, self._shades = strength, drape.shades(_from_above(light))
-        self._laid: tuple[int, Frame] | None = None
+        self._laid: tuple[Frame, Frame] | None = None
 
     @classmethod
     def of(
@@ -205,8 +205,8 @@ class Cloth:
         return np.asarray(tone * self._fabric.cover, np.float32)
 
     def _laid_over(self, index: int, frame: Frame) -> Frame:
-        if self._laid is None or self._laid[0] != index:
-            self._laid = (index, self._fabric.laid(frame, self._seat.at(index)))
+        if self._laid is None or self._laid[0] is not frame:
+            self._laid = (frame, self._fabric.laid(frame, self._seat.at(index)))
         return self._laid[1]
 
 

@@ -139,7 +139,7 @@ def draw_frame(
     if canvas.manner == "grille":  # it has no corners to draw apart
         channels = replace(channels, stretch=0 * channels.stretch, smile=0 * channels.smile)
     lines = _lines(scene, rig, channels, canvas.bend)
-    lines = lines + head_shift(scene, lean, lines.mean(axis=(0, 1)))
+    lines = lines + head_shift(scene, lean, lines)
     gap = float(np.abs((lines[1] - lines[0]) @ scene.pose.down).max()) / scene.pose.unit
     share = float(smooth_step(np.array(gap / _SHOWS, np.float32))) if canvas.has_mouth else 1.0
     if share <= 0:

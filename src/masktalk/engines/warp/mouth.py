@@ -147,7 +147,9 @@ def inside_place(scene: Scene, rig: Rig, channels: Channels, box: Box, lean: Lea
     drop = np.array([0, CHIN_DROP, CHIN_BACK], np.float32) * channels.jaw * rig.amplitude
     raised = drop - np.array([0, 0.03 * size * channels.tongue, 0], np.float32)
     stand = scene.pose.project(np.stack([line, line + drop, line + raised]))
-    stand = stand + head_shift(scene, lean, stand[0]) - np.array([box.x, box.y], np.float32)
+    stand = (
+        stand + head_shift(scene, lean, stand[None, :1])[0] - np.array([box.x, box.y], np.float32)
+    )
     axes = np.asarray(scene.pose.axes[:, :2] * size, np.float32)
     light = 1 - 0.55 * min(channels.pucker + channels.funnel, 1.0)
     return Place(axes, stand[0], stand[1], stand[2], light)

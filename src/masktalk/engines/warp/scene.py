@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from masktalk.engines.warp.face_axes import Pose, fit_pose
 from masktalk.engines.warp.field import DENSITY, PixelGrid, sample, turned_round
-from masktalk.engines.warp.folding import lip_sides, unfold
 from masktalk.engines.warp.head import HeadField, Lean
 from masktalk.engines.warp.lips import Lips, read_lips, trimmed
 from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
@@ -31,7 +30,7 @@ class HeadNodes:
     Attributes:
         field: The field.
         places: (rows, columns, 2) of the nodes on the face's plane.
-        weights: (rows, columns, 2) the field's weights there.
+        weights: (rows, columns, 4) the field's weights there.
     """
 
     field: HeadField
@@ -95,9 +94,7 @@ class Scene:
         own = None
         if not still:
             ours, theirs = lip_sites(flat), lip_sites(rig.base)
-            fields = rig.fields((ours[0] - theirs[0]) * DENSITY, (ours[1] - theirs[1]) * DENSITY)
-            # A mesh disagrees with itself where it is seen from the side or a mouth is wide open.
-            own = unfold(fields[0], rig.sides[0]), unfold(fields[1], rig.sides[1])
+            own = rig.fields((ours[0] - theirs[0]) * DENSITY, (ours[1] - theirs[1]) * DENSITY)
         lips = read_lips(pose.frontal)
         return cls(
             pose=pose,
@@ -142,14 +139,14 @@ def move(scene: Scene, rig: Rig, deltas: Deltas, lean: Lean | None = None) -> Mo
     upper, lower = upper * np.float32(DENSITY), lower * np.float32(DENSITY)
     fields = rig.led_fields(upper, lower)
     at = leaned(scene, lean)
+    window = sample(rig.window, at)[..., None]
     lines = moved_lines(scene, deltas)
     ends_at = rig.grid.index(scene.pose.place(lines[:, [0, -1]].mean(axis=0)))
     (along_x, along_y), away = ends_at[1] - ends_at[0], at - ends_at[0]
-    lines = lines + head_shift(scene, lean, lines.mean(axis=(0, 1)))
-    sides = lip_sides(scene.grid.nodes(), lines[0], lines[1], scene.grid.step)
+    lines = lines + head_shift(scene, lean, lines)
     above, below = (
-        _unfolded(scene, displacement(scene, at, -_shift(rig, field, own, at)), side)
-        for field, own, side in zip(fields, scene.own or (None, None), sides, strict=True)
+        displacement(scene, at, window * (_source(field, own, at) - at))
+        for field, own in zip(fields, scene.own or (None, None), strict=True)
     )
     return Moved(
         above,
@@ -160,13 +157,6 @@ def move(scene: Scene, rig: Rig, deltas: Deltas, lean: Lean | None = None) -> Mo
     )
 
 
-def _unfolded(scene: Scene, shift: FloatArray, shown: npt.NDArray[np.bool_]) -> FloatArray:
-    """Return a (rows, columns, 2) shift in pixels without folds where it is shown."""
-    nodes = shift * np.float32(1 / scene.grid.step)
-    unfolded = unfold(nodes, shown)
-    return shift if unfolded is nodes else unfolded * np.float32(scene.grid.step)
-
-
 def leaned(scene: Scene, lean: Lean | None) -> FloatArray:
     """(rows, columns, 2) what a scene's nodes show once the head has moved, on the rig's grid."""
     if lean is None or scene.head is None:
@@ -175,12 +165,12 @@ def leaned(scene: Scene, lean: Lean | None) -> FloatArray:
     return scene.at - head.field.shift(lean, head.places, head.weights)
 
 
-def head_shift(scene: Scene, lean: Lean | None, pixel: FloatArray) -> FloatArray:
-    """(2,) pixels by which a point of the face moves with the head."""
+def head_shift(scene: Scene, lean: Lean | None, pixels: FloatArray) -> FloatArray:
+    """(h, w, 2) pixels by which points (h, w, 2) of the face move with the head."""
     if lean is None or scene.head is None:
-        return np.zeros(2, np.float32)
-    head = HeadNodes.at(scene.head.field, scene.pose.place(pixel[None, None]))
-    shift = head.field.shift(lean, head.places, head.weights)[0, 0]
+        return np.zeros_like(pixels)
+    head = HeadNodes.at(scene.head.field, scene.pose.place(pixels))
+    shift = head.field.shift(lean, head.places, head.weights)
     return scene.pose.shift(shift * np.float32(1 / DENSITY))
 
 
@@ -192,15 +182,15 @@ def displacement(scene: Scene, at: FloatArray, away: FloatArray) -> FloatArray:
     return np.asarray(shift * np.clip((size - _STILL) / _STILL, 0, 1), np.float32)
 
 
-def _shift(rig: Rig, field: FloatArray, own: FloatArray | None, at: FloatArray) -> FloatArray:
-    """Return the shift, (rows, columns, 2) in nodes, of what a field has moved to ``at``.
+def _source(field: FloatArray, own: FloatArray | None, at: FloatArray) -> FloatArray:
+    """Return the source positions in the frame of what a field moved to ``at``, on the rig's grid.
 
     ``own`` is the field from the rig's points to this frame, if the rig was not built on it.
     """
-    field = field * rig.window[..., None]
-    # Not how far the point lies from its own place: where the inverse is not exact, on the far
-    # side of a turned head, that would move what the field leaves alone.
-    return sample(field, turned_round(field if own is None else own + field, at))
+    if own is None:
+        return turned_round(field, at)
+    source = turned_round(own + field, at)
+    return source + sample(own, source)
 
 
 def moved_lines(scene: Scene, deltas: Deltas) -> FloatArray:

@@ -140,7 +140,7 @@ def _speech() -> Audio:
 async def _latency(bundle: Path, trials: int) -> dict[str, Any]:
     with Avatar(bundle) as avatar:
         options = SessionOptions(idle=False)
-        engine = make_engine("warp", {"head_motion": "off"})  # only the mouth shall move
+        engine = make_engine("warp", {"energy": 0})  # only the mouth shall move
         async with Session(avatar, engine, options) as session:
             trial = _Trial(session, avatar)
             async for tick in session:

@@ -1,0 +1,153 @@
+"""Eyes and head of an avatar's frames: what behaviour asks of them, and edited frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from operator import is_ as _is
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from masktalk.behaviour import BehaviourOptions, Movement, parse_expression
+from masktalk.behaviour.gaze import Gaze, parse_gaze
+from masktalk.compose.paste import paste
+from masktalk.engines.warp.draw import Canvas
+from masktalk.engines.warp.eyes import Edit, Eyes
+from masktalk.engines.warp.head import Lean
+from masktalk.engines.warp.mouth import warp_pixels
+from masktalk.engines.warp.scene import Scene, displacement, leaned
+from masktalk.types import Frame, Patch
+
+if TYPE_CHECKING:
+    from masktalk.avatar import Avatar
+    from masktalk.engines.warp.engine import WarpOptions
+
+
+def behaviour_options(options: WarpOptions, avatar: Avatar) -> BehaviourOptions:
+    """Return what of the behaviour an avatar shows.
+
+    Videos already move: unless asked for, only images blink, look about and turn their heads.
+
+    Raises:
+        OptionError: A gaze or an expression of another form.
+    """
+    image = avatar.is_image
+    gaze: Gaze | None = None
+    if options.gaze != "auto":
+        gaze = parse_gaze(options.gaze)
+    elif image:
+        gaze = "viewer"
+    # A mask that is composited back stays where its image has it.
+    return BehaviourOptions(
+        blink=_wanted(options.blink, image),
+        gaze=gaze,
+        head=_wanted(options.head_motion, image and avatar.overlay is None),
+        head_strength=options.head_strength,
+        energy=options.energy,
+        expression=parse_expression(options.expression),
+        seed=options.seed,
+    )
+
+
+def _wanted(choice: Literal["auto", "on", "off"], usual: bool) -> bool:
+    return choice == "on" or (choice == "auto" and usual)
+
+
+class FrameEyes:
+    """The avatar's frames with their eyes moved; keeps the last one.
+
+    Args:
+        avatar: Whose frames they are.
+    """
+
+    def __init__(self, avatar: Avatar) -> None:
+        self._avatar = avatar
+        self._eyes: tuple[int, Eyes] | None = None
+        self._edits: list[Edit] = []
+        self._frame: tuple[int, Frame] | None = None
+
+    def frame(self, index: int, movement: Movement) -> tuple[Frame, list[Edit]]:
+        """Return frame ``index`` with its eyes moved, and what has changed of it.
+
+        The frame is the same object as long as nothing else is asked for.
+        """
+        edits = self._edits_of(index, movement)
+        same = len(edits) == len(self._edits) and all(map(_is, edits, self._edits))
+        if self._frame is None or self._frame[0] != index or not same:
+            self._frame, self._edits = (index, edited(self._avatar.frame(index), edits)), edits
+        return self._frame[1], edits
+
+    def _edits_of(self, index: int, movement: Movement) -> list[Edit]:
+        face = self._avatar.faces[index]
+        if face is None or not any(name.startswith("eye") for name in movement.weights):
+            return []
+        if self._eyes is None or self._eyes[0] != index:
+            painted = self._avatar.mouth == "draw" or face.located_by == "drawn"
+            self._eyes = (index, Eyes(self._avatar.frame(index), face, painted=painted))
+        return self._eyes[1].edits(movement.weights)
+
+
+def edited(frame: Frame, edits: list[Edit]) -> Frame:
+    """Return a frame with all edits on it."""
+    for edit in edits:
+        frame = edit.on(frame)
+    return frame
+
+
+def edited_canvas(canvas: Canvas, edits: list[Edit]) -> Canvas:
+    """Return a canvas with all edits on it."""
+    if not edits:
+        return canvas
+    pixels, bare = (edited(Frame(part), edits).pixels for part in (canvas.pixels, canvas.bare))
+    return replace(canvas, pixels=pixels, bare=bare)
+
+
+def leaning(patch: Patch | None, frame: Frame, scene: Scene, lean: Lean | None) -> Patch | None:
+    """Return the patch that moves the head of a frame with its patch on it.
+
+    For mouths that are drawn where the head rests.
+    """
+    if lean is None or lean == Lean():
+        return patch
+    at = leaned(scene, lean)
+    fine = scene.grid.spread(displacement(scene, at, np.zeros_like(at)))
+    composed = paste(frame, patch, frame.time)
+    return warp_pixels(composed, scene.grid, *scene.grid.absolute(fine))
+
+
+def with_edits(patch: Patch | None, frame: Frame, edits: list[Edit]) -> Patch | None:
+    """Return a patch that covers the edits of its frame too.
+
+    Args:
+        patch: Made from the edited frame; None for none.
+        frame: The edited frame.
+        edits: What was changed of it.
+    """
+    boxes = [each.box for each in edits]
+    if patch is not None:
+        height, width = patch.pixels.shape[:2]
+        own = (patch.x, patch.y, patch.x + width, patch.y + height)
+        is_opaque = patch.pixels[..., 3].min(initial=255) == 255
+        if is_opaque and all(_holds(own, box) for box in boxes):
+            return patch
+        boxes.append(own)
+    if not boxes:
+        return patch
+    x0, y0 = (max(int(min(box[i] for box in boxes)), 0) for i in (0, 1))
+    x1 = min(int(max(box[2] for box in boxes)), frame.width)
+    y1 = min(int(max(box[3] for box in boxes)), frame.height)
+    if x0 >= x1 or y0 >= y1:
+        return patch
+    pixels = paste(frame, patch, frame.time).region(x0, y0, x1, y1)
+    matte = np.ascontiguousarray(pixels[..., 3]) if frame.has_alpha else None
+    opaque = np.full((*pixels.shape[:2], 1), 255, np.uint8)
+    return Patch(np.dstack([pixels[..., :3], opaque]), x0, y0, matte)
+
+
+def _holds(outer: tuple[int, ...], inner: tuple[int, ...]) -> bool:
+    return (
+        outer[0] <= inner[0]
+        and outer[1] <= inner[1]
+        and outer[2] >= inner[2]
+        and outer[3] >= inner[3]
+    )
