@@ -31,7 +31,7 @@ class _Figures:
     turn: float = 0.16
     tilt: float = 0.08
     drop: float = 0.02
-    brow: float = 2.6
+    brow: float = 1.8
     brow_from: float = 0.03
     #: Deviation of the posture that a phrase brings, and the time that taking it takes.
     posture_yaw: float = 0.026

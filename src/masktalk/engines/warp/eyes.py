@@ -40,7 +40,7 @@ class _Limits:
     #: Of the other eye's skin that an eye has at least.
     of_other: float = 0.75
     #: By which closed lids overlap.
-    overlap: float = 0.04
+    overlap: float = 0.09
     lash: float = 0.035
     lash_darkness: float = 0.42
     #: By which eyeWide at 1 raises the lid, and eyeSquint the lower one, in openings.
@@ -244,7 +244,7 @@ class Eye:
         inside = np.clip(self.opening / (0.05 * width), 0, 1)
         travel = np.float32(amount) * (self.opening + limits.overlap * width * inside)
         from_edge = self.depth - travel
-        lid = self._drawn_out(travel) if self.skin else self._from_below(travel)
+        lid = self._lid(travel)
         cover = np.clip((limits.margin_below * width - from_edge) / 1.5 + 0.5, 0, 1)
         cover = cover * np.clip(travel / 0.7, 0, 1)
         if not self.skin:
@@ -254,6 +254,25 @@ class Eye:
         lash = np.exp(-((from_edge / (limits.lash * width)) ** 2)) * inside
         mixed *= (1 - limits.lash_darkness * min(1.5 * amount, 1.0) * lash)[..., None]
         return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+    def _lid(self, travel: FloatArray) -> FloatArray:
+        """(h, w, 3) the lid: skin above the eye drawn out, or skin from below where it is short."""
+        if not self.skin:
+            return self._from_below(travel)
+        lid = self._drawn_out(travel)
+        share = np.clip((self.skin / self.width - 0.10) / 0.20, 0, 1)
+        if share == 1:
+            return lid
+        # A narrow strip of skin would be drawn out into streaks.
+        margin = np.float32(1.5 * _LIMITS.margin_above * self.width)
+        inner = smooth_step((travel - margin - self.depth) / margin)
+        inner = inner * smooth_step((self.depth + np.float32(self.skin)) / margin)
+        below = self._from_below(travel)
+        covered = inner > 0.5
+        if covered.any():
+            tone = lid[covered].mean(axis=0) / np.maximum(below[covered].mean(axis=0), 1.0)
+            below = below * np.clip(tone, 0.55, 1.1)
+        return np.asarray(lid + (below - lid) * ((1 - share) * inner)[..., None], np.float32)
 
     def _drawn_out(self, travel: FloatArray) -> FloatArray:
         """(h, w, 3) the lid: its margin moved as it is, the skin above it drawn out."""
