@@ -7,6 +7,7 @@ import torch
 from masktalk.head_renderer import HeadGenerator, KeypointDetector, fold_norms
 from masktalk.head_renderer.keypoints import antialias_kernel
 from tests.golden.recipe import fill, golden, golden_keys, rnd
+from tests.sadtalker.tiny import spectral
 
 pytestmark = pytest.mark.golden
 
@@ -16,16 +17,7 @@ NETWORKS = {"sadtalker_generator": HeadGenerator, "sadtalker_kp_detector": Keypo
 def filled(net):
     """The recipe's weights; spectral vectors so that sigma is about 1, the true Gaussian."""
     network = fill(net, NETWORKS[net]())
-    with torch.no_grad():
-        state = network.state_dict()
-        for key, value in state.items():
-            if key.endswith("weight_v"):
-                stem = key.removesuffix("weight_v")
-                weight = state[f"{stem}weight_orig"].double().flatten(1)
-                vector = weight.T @ state[f"{stem}weight_u"].double()
-                value.copy_(vector / vector.norm())
-            elif key == "down.weight":
-                value.copy_(antialias_kernel().expand_as(value))
+    spectral(network.state_dict())
     return network
 
 

@@ -150,6 +150,7 @@ def frame_count(seconds: Fraction, rate: Fraction) -> int:
 ENGINES: dict[str, str] = {
     "warp": "masktalk.engines.warp:WarpEngine",
     "musetalk": "masktalk.engines.musetalk:MuseTalkEngine",
+    "sadtalker": "masktalk.engines.sadtalker:SadTalkerEngine",
 }
 
 

@@ -13,7 +13,7 @@ from masktalk.head_renderer.layers import (
     ResBlock3d,
     SameBlock2d,
 )
-from masktalk.head_renderer.spade import SpadeDecoder
+from masktalk.head_renderer.spade import LabelChannels, SpadeDecoder
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class GeneratorConfig:
         volume_blocks: Residual blocks on the feature volume.
         hourglass: Channels of the dense motion's levels, from fine to coarse.
         middle_channels: Of the decoder's blocks before enlarging.
+        label_hidden_channels: Of the layer before SPADE's scale and offset.
     """
 
     keypoints: int = 15
@@ -37,6 +38,7 @@ class GeneratorConfig:
     volume_blocks: int = 6
     hourglass: tuple[int, ...] = (64, 128, 256, 512, 1024)
     middle_channels: int = 512
+    label_hidden_channels: int = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,11 @@ class HeadGenerator(nn.Module):
             self.resblocks_3d.add_module(f"3dr{index}", ResBlock3d(sizes.volume_channels))
         self.third = SameBlock2d(flat, wide, WARPED_LEAKY_SLOPE)
         self.fourth = nn.Conv2d(wide, wide, 1)
-        self.decoder = SpadeDecoder(wide, sizes.middle_channels, sizes.channels)
+        self.decoder = SpadeDecoder(
+            LabelChannels(wide, sizes.label_hidden_channels),
+            sizes.middle_channels,
+            sizes.channels,
+        )
 
     def encode(self, image: Tensor) -> SourceFeatures:
         """Make the features of a (1, 3, H, W) RGB image in 0..1; H and W divide by 128."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from masktalk.head_renderer.generator import HeadGenerator, SourceFeatures
 from masktalk.head_renderer.keypoints import KeypointDetector
-from masktalk.types import UInt8Array
+from masktalk.types import FloatArray, UInt8Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,18 @@ class HeadRenderer:
         pixels = planes[None].to(self.device).float() / 255
         canonical = self._detector(pixels)
         return SourceHead(self._generator.encode(pixels.to(self.dtype)), canonical)
+
+    def features(self, volume: FloatArray, compressed: FloatArray) -> SourceFeatures:
+        """Return features that were kept, on the renderer's device and in its precision.
+
+        Args:
+            volume: (1, C, D, H / 4, W / 4).
+            compressed: (1, 4, D, H / 4, W / 4).
+        """
+        moved = [
+            torch.from_numpy(kept).to(self.device, self.dtype) for kept in (volume, compressed)
+        ]
+        return SourceFeatures(*moved)
 
     @torch.inference_mode()
     def render(self, source: SourceHead, kp_source: Tensor, kp_driving: Tensor) -> UInt8Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,19 +11,31 @@ from torch.nn import functional
 from masktalk.head_renderer.layers import SpectralConv2d
 
 _LEAKY_SLOPE = 0.2
-_HIDDEN_CHANNELS = 128
 _MIDDLE_BLOCKS = 6
+
+
+@dataclass(frozen=True)
+class LabelChannels:
+    """Channels of the map that scale and offset are read from.
+
+    Attributes:
+        map: Of the map itself.
+        hidden: Of the layer between the map and scale and offset.
+    """
+
+    map: int
+    hidden: int = 128
 
 
 class Spade(nn.Module):
     """Instance normalisation whose scale and offset are read from a segmentation map."""
 
-    def __init__(self, channels: int, label_channels: int) -> None:
+    def __init__(self, channels: int, label: LabelChannels) -> None:
         super().__init__()
-        shared = nn.Conv2d(label_channels, _HIDDEN_CHANNELS, 3, padding=1)
+        shared = nn.Conv2d(label.map, label.hidden, 3, padding=1)
         self.mlp_shared = nn.Sequential(shared, nn.ReLU())
-        self.mlp_gamma = nn.Conv2d(_HIDDEN_CHANNELS, channels, 3, padding=1)
-        self.mlp_beta = nn.Conv2d(_HIDDEN_CHANNELS, channels, 3, padding=1)
+        self.mlp_gamma = nn.Conv2d(label.hidden, channels, 3, padding=1)
+        self.mlp_beta = nn.Conv2d(label.hidden, channels, 3, padding=1)
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """Normalise (B, C, f H, f W) by a (B, L, H, W) map, f a whole number."""
@@ -83,7 +97,7 @@ def _taps(weight: Tensor, axis: int, phase: int, scale: int) -> tuple[Tensor, in
 class SpadeResBlock(nn.Module):
     """A residual block of two SPADE-normalised, spectrally normalised convolutions."""
 
-    def __init__(self, channels_in: int, channels_out: int, label_channels: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, label: LabelChannels) -> None:
         super().__init__()
         middle = min(channels_in, channels_out)
         self.conv_0: nn.Module = SpectralConv2d(channels_in, middle, 3)
@@ -91,10 +105,10 @@ class SpadeResBlock(nn.Module):
         self._has_projection = channels_in != channels_out
         if self._has_projection:
             self.conv_s: nn.Module = SpectralConv2d(channels_in, channels_out, 1, bias=False)
-        self.norm_0 = Spade(channels_in, label_channels)
-        self.norm_1 = Spade(middle, label_channels)
+        self.norm_0 = Spade(channels_in, label)
+        self.norm_1 = Spade(middle, label)
         if self._has_projection:
-            self.norm_s = Spade(channels_in, label_channels)
+            self.norm_s = Spade(channels_in, label)
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """Map (B, C_in, f H, f W) and a (B, L, H, W) map to (B, C_out, f H, f W)."""
@@ -107,14 +121,14 @@ class SpadeResBlock(nn.Module):
 class SpadeDecoder(nn.Module):
     """Turns warped features into pixels; twice enlarged by two."""
 
-    def __init__(self, label_channels: int, middle_channels: int, out_channels: int) -> None:
+    def __init__(self, label: LabelChannels, middle_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.fc = nn.Conv2d(label_channels, middle_channels, 3, padding=1)
+        self.fc = nn.Conv2d(label.map, middle_channels, 3, padding=1)
         for index in range(_MIDDLE_BLOCKS):
-            block = SpadeResBlock(middle_channels, middle_channels, label_channels)
+            block = SpadeResBlock(middle_channels, middle_channels, label)
             setattr(self, f"G_middle_{index}", block)
-        self.up_0 = SpadeResBlock(middle_channels, label_channels, label_channels)
-        self.up_1 = SpadeResBlock(label_channels, out_channels, label_channels)
+        self.up_0 = SpadeResBlock(middle_channels, label.map, label)
+        self.up_1 = SpadeResBlock(label.map, out_channels, label)
         self.conv_img = nn.Conv2d(out_channels, 3, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -41,11 +41,15 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def load_tensors(path: Path) -> Tensors:
+def load_tensors(path: Path, section: str | None = None) -> Tensors:
     """Return the tensors of a safetensors file, a state dict saved by torch, or TorchScript.
 
     A pickle that holds anything but tensors is refused, and no code of a TorchScript archive
     runs. A dict with a ``state_dict`` in it gives that one.
+
+    Args:
+        path: The file.
+        section: Entry of the saved dict that holds the state dict; the others are dropped.
 
     Raises:
         WeightsError: Missing, damaged, or not a plain state dict.
@@ -75,7 +79,8 @@ def load_tensors(path: Path) -> Tensors:
     except (SafetensorError, *_DAMAGED) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(path, f"is not a checkpoint that opens safely ({reason})") from error
-    tensors = tensors.get("state_dict", tensors) if isinstance(tensors, dict) else tensors
+    if isinstance(tensors, dict):
+        tensors = tensors.get(section or "state_dict", None if section else tensors)
     if not _is_state_dict(tensors):
         raise WeightsError(path, "is not a plain state dict of tensors")
     return dict(tensors)
