@@ -239,6 +239,7 @@ SURFACES = {
     "server_websocket": server_websocket,
     "server_webrtc": server_webrtc,
 }
+LIVE_SURFACES = {"session", "own_process", "livekit", "server_websocket", "server_webrtc"}
 IDLING_SURFACES = {"server_websocket", "server_webrtc"}
 SERVER_SURFACES = {"server_job", "server_websocket", "server_webrtc"}
 

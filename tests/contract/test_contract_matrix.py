@@ -22,6 +22,7 @@ from tests.contract.server import MatrixServer
 from tests.contract.surfaces import (
     FPS,
     IDLING_SURFACES,
+    LIVE_SURFACES,
     MIN_SHARE,
     SECONDS,
     SERVER_SURFACES,
@@ -139,6 +140,8 @@ def impossible(surface, kind, source, engine):
         return f"the engine {engine} leaves an occluded mouth as it is"
     if surface in SERVER_SURFACES and source.no_server:
         return source.no_server
+    if surface in LIVE_SURFACES and not capabilities.streams:
+        return f"the engine {engine} hears all of the speech before its first frame"
     if surface in SERVER_SURFACES and engine != "warp":
         return "the server offers the embedded engine only"
     return None
