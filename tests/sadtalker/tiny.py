@@ -17,15 +17,15 @@ from masktalk.head_renderer import GeneratorConfig, HeadGenerator, KeypointDetec
 from masktalk.head_renderer.keypoints import antialias_kernel
 from tests.golden.recipe import weights
 
-KEYPOINTS = 3
+KEYPOINTS = 1
 GENERATOR = GeneratorConfig(
     keypoints=KEYPOINTS,
     channels=2,
     depth=2,
     volume_channels=4,
     volume_blocks=1,
-    hourglass=(4, 8),
-    middle_channels=8,
+    hourglass=(2, 4),
+    middle_channels=4,
     label_hidden_channels=4,
 )
 NETWORKS = {
