@@ -7,7 +7,7 @@ from masktalk.cli.isolation import run_isolated
 
 def main() -> None:
     """Run the command line in this process."""
-    from masktalk.cli.main import main as run_here
+    from masktalk.cli.command_line import main as run_here
 
     run_here()
 
