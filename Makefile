@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install test check demo bench clean
+.PHONY: help install test check docs demo bench clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: install ## the whole check: lint, types, tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+
+docs: install ## the documentation as a site in build/site; a broken link fails
+	$(BIN)/mkdocs build --strict --quiet
 
 check: test ## the same as test
 

@@ -35,7 +35,7 @@ def test_keyframes_move_evenly_and_hold_at_both_ends(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("no json", "is no JSON"),
+        ("no json", "is not valid JSON"),
         ("3", "holds no object"),
         ("[1, 2]", "valid dictionary"),
         ("[]", "frames"),

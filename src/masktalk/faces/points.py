@@ -167,14 +167,16 @@ def read_points(path: str | os.PathLike[str]) -> Points:
     move; a list of them with ``time``, or ``{"frames": [...]}``, for a video.
 
     Raises:
-        PointsError: The file is missing, is no JSON, or says something else.
+        PointsError: The file is missing, is not valid JSON, or says something else.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise PointsError(path, f"cannot be read ({error.strerror})", "check the path") from error
     except (ValueError, RecursionError) as error:
-        raise PointsError(path, "is no JSON", "see rig points in docs/cli.md") from error
+        raise PointsError(
+            path, "is not valid JSON", "see rig points in docs/howto/command-line.md"
+        ) from error
     if isinstance(content, list):
         content = {"frames": content}
     if not isinstance(content, dict):
