@@ -16,6 +16,7 @@ from masktalk.engines.warp.eyes import Edit, Eyes
 from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.mouth import warp_pixels
 from masktalk.engines.warp.scene import Scene, displacement, leaned
+from masktalk.engines.warp.shape import Channels
 from masktalk.types import Frame, Patch
 
 if TYPE_CHECKING:
@@ -53,6 +54,44 @@ def _wanted(choice: Literal["auto", "on", "off"], usual: bool) -> bool:
     return choice == "on" or (choice == "auto" and usual)
 
 
+#: Mouth channels that an expression may set, in the order of ``mouth_of``; _ is a side.
+_MOUTH = ("jawOpen", "mouthSmile_", "mouthFrown_", "mouthStretch_", "mouthPress_",
+          "mouthUpperUp_", "noseSneer_", "mouthPucker")  # fmt: skip
+_OF_EYES = ("eye", "cheekSquint")
+_SNEER_LIFT = 0.6  # of mouthUpperUp, by a sneer of 1
+_FROWN = 1.3  # of a smile turned round
+
+
+def mouth_of(movement: Movement) -> tuple[float, ...]:
+    """Return the weights by which an expression moves the mouth, image's left before right."""
+    names = [
+        name.replace("_", side)
+        for name in _MOUTH
+        for side in (("Right", "Left") if "_" in name else ("",))
+    ]
+    return tuple(movement.weight(name) for name in names)
+
+
+def expressed(channels: Channels, movement: Movement) -> Channels:
+    """Return what speech asks of a mouth with an expression added."""
+    weights = mouth_of(movement)
+    if not any(weights):
+        return channels
+    jaw, pucker = weights[0], weights[-1]
+    pairs = np.array(weights[1:-1], np.float32).reshape(-1, 2)
+    smile, frown, stretch, press, upper_up, sneer = pairs
+    closed = np.float32(max(1 - 3 * channels.jaw, 0.0))  # lips press while the jaw is up
+    return replace(
+        channels,
+        jaw=min(channels.jaw + jaw, 1.0),
+        pucker=min(channels.pucker + pucker, 1.0),
+        smile=np.clip(channels.smile + smile - _FROWN * frown, -_FROWN, 1),
+        stretch=np.clip(channels.stretch + stretch, 0, 1),
+        press=np.clip(channels.press + press * closed, 0, 1),
+        upper_up=np.clip(channels.upper_up + upper_up + _SNEER_LIFT * sneer, 0, 1),
+    )
+
+
 class FrameEyes:
     """The avatar's frames with their eyes moved; keeps the last one.
 
@@ -79,7 +118,7 @@ class FrameEyes:
 
     def _edits_of(self, index: int, movement: Movement) -> list[Edit]:
         face = self._avatar.faces[index]
-        if face is None or not any(name.startswith("eye") for name in movement.weights):
+        if face is None or not any(name.startswith(_OF_EYES) for name in movement.weights):
             return []
         if self._eyes is None or self._eyes[0] != index:
             painted = self._avatar.mouth == "draw" or face.located_by == "drawn"

@@ -17,7 +17,9 @@ from masktalk.engines.warp.behaving import (
     FrameEyes,
     behaviour_options,
     edited_canvas,
+    expressed,
     leaning,
+    mouth_of,
     with_edits,
 )
 from masktalk.engines.warp.cloth import Cloth, Drape
@@ -128,7 +130,7 @@ class Talker:
         self._rig, self._style, self._plates = prepared.rig, prepared.style, prepared.plates
         self._posture, self._donors = prepared.posture, prepared.donors
         self._options = options
-        self._made: tuple[tuple[Frame, bytes, Lean | None], Patch | None] | None = None
+        self._made: tuple[tuple[Frame, tuple[float, ...], Lean | None], Patch | None] | None = None
         self._last: tuple[int, Scene] | None = None
         self._drape: Drape | None = None
         self._eyes = FrameEyes(avatar)
@@ -165,8 +167,9 @@ class Talker:
             return None
         lean = Lean.of(movement) if self._head is not None else None
         frame, edits = self._eyes.frame(index, movement)
-        channels = read_channels(values * self._options.amplitude)
-        asked = (frame, values.tobytes(), lean)
+        channels = expressed(read_channels(values * self._options.amplitude), movement)
+        mouth = (*values.tolist(), *mouth_of(movement))
+        asked = (frame, mouth, lean)
         if self._made is None or self._made[0] != asked:
             patch = self._speak(index, frame, scene, channels, lean, edits)
             self._made = (asked, with_edits(patch, frame, edits))

@@ -32,7 +32,7 @@ class _Limits:
     reach_down: float = 1.0
     #: Of the lid's margin: above and below the mesh's line.
     margin_above: float = 0.05
-    margin_below: float = 0.045
+    margin_below: float = 0.08
     #: Of the skin above the eye that a lid is drawn out of.
     least_skin: float = 0.12
     most_shadow: float = 0.30
@@ -42,9 +42,9 @@ class _Limits:
     #: By which closed lids overlap.
     overlap: float = 0.09
     lash: float = 0.035
-    lash_darkness: float = 0.42
+    lash_darkness: float = 0.52
     #: By which eyeWide at 1 raises the lid, and eyeSquint the lower one, in openings.
-    wide: float = 0.22
+    wide: float = 0.15
     squint: float = 0.42
     #: Sine of an eye's turn to inter-ocular distances: its radius of 12 mm against 90 mm.
     eyeball: float = 0.133
@@ -55,6 +55,7 @@ _LIMITS: Final = _Limits()
 _SKIN_RATIO = 0.32  # brightness against the skin under the eye; darker is hair or cloth
 _SKIN_HUE = 0.16  # chromatic difference; more is not skin
 _GAZE_STEPS, _LID_STEPS = 256, 64  # weights are told apart this finely
+_CHEEK_SQUINT = 0.6  # of the lower lid's rise at eyeSquint, by cheekSquint
 _FULL_GAZE_RAD = np.deg2rad(30.0)  # of an eyeLook channel at 1
 #: ARKit's sides of the eyes at the image's left and right.
 _SIDES = ("Right", "Left")
@@ -87,7 +88,9 @@ class EyeWeights:
             round(float(np.sin(turn * _FULL_GAZE_RAD)) * _GAZE_STEPS) / _GAZE_STEPS
             for turn in (across, look("Down") - look("Up"))
         )
-        return cls(lid("Blink"), lid("Wide"), lid("Squint"), right, down)
+        cheek = min(max(weights.get(f"cheekSquint{side}", 0.0), 0.0), 1.0)
+        squint = max(lid("Squint"), round(_CHEEK_SQUINT * cheek * _LID_STEPS) / _LID_STEPS)
+        return cls(lid("Blink"), lid("Wide"), squint, right, down)
 
     @property
     def is_still(self) -> bool:
