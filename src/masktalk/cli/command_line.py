@@ -31,6 +31,7 @@ from masktalk.cli import (
     review,
     serve,
     sheet,
+    train,
     verify,
 )
 from masktalk.cli.flags import engine_flags, name_flags, record_flags
@@ -107,6 +108,10 @@ def make_app(command: str | None = None) -> typer.Typer:
     app.command()(doctor.engines)
     app.add_typer(models.models, name="models")
     app.command()(musetalk.musetalk)
+    app.add_typer(
+        train.make_app(train.train_flags()) if command == "train" else train.make_app(),
+        name="train",
+    )
     app.add_typer(evaluate.app, name="evaluate")
     app.command()(bench.bench)
     app.command()(bench.bench_live)

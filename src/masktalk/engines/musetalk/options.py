@@ -46,6 +46,7 @@ class MuseTalkOptions(EngineOptions):
     encode: Literal["shown", "all"] = _option("shown", "frames whose latents are made beforehand")
     models: Path | None = _option(None, "a models/ folder in the reference's layout")
     unet: Path | None = _option(None, "the generator's file, instead of the version's own")
+    finetuned: Path | None = _option(None, "a run's folder of `masktalk train musetalk`")
     unet_config: Path | None = _option(None, "its configuration")
     vae: Path | None = _option(None, "the VAE's file, instead of the published one")
     whisper: Path | None = _option(None, "Whisper's file, instead of the published one")

@@ -14,6 +14,7 @@ import numpy as np
 from masktalk.compose.parsing import FaceParser
 from masktalk.engines.device import Compute, choose_compute, estimate_seconds
 from masktalk.engines.musetalk.face_generator import Generator
+from masktalk.engines.musetalk.finetuning import FinetunedWeights
 from masktalk.engines.musetalk.networks import Networks, encode_faces, load_unet, load_vae
 from masktalk.engines.musetalk.options import MuseTalkOptions
 from masktalk.engines.musetalk.whisper import WhisperStates
@@ -37,6 +38,7 @@ class Files:
         vae: Picture to latent and back.
         whisper: Speech to states.
         parser: Face parsing; None when it is not here.
+        finetuned: Weights of a training run; None for the plain generator.
     """
 
     unet: Path
@@ -44,6 +46,7 @@ class Files:
     vae: Path
     whisper: Path
     parser: Path | None
+    finetuned: Path | None = None
 
     @classmethod
     def find(cls, options: MuseTalkOptions) -> Files:
@@ -59,6 +62,7 @@ class Files:
             vae=options.vae or store.path("sd-vae"),
             whisper=options.whisper or store.path("whisper-tiny"),
             parser=store.find("bisenet"),
+            finetuned=options.finetuned and FinetunedWeights.locate(options.finetuned),
         )
 
 
@@ -93,6 +97,8 @@ class Studio:
         self.compute = compute
         announce(compute)
         unet = load_unet(files.unet, files.unet_config, compute.dtype, compute.device)
+        if files.finetuned is not None:
+            FinetunedWeights.read(files.finetuned).apply(unet)
         vae = load_vae(files.vae, compute.dtype, compute.device)
         gc.collect()
         self.networks = Networks(unet, vae)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,6 +18,9 @@ _PIECE_FRAMES = _PIECE_S * _UPSTREAM_FPS
 #: Frames before the end of a piece from which on the reference moves its window.
 _LAST_FRAMES, _MOVED_S = 50, 4
 
+#: Columns by which a window may begin before its frame: 10 ms.
+_MAX_LAG_COLUMNS = Fraction(4, 5)
+
 
 def sync_columns(mel: FloatArray, time: Fraction) -> FloatArray:
     """Return the (80, 52) log-mel columns from a time on, silence outside the recording.
@@ -25,7 +29,8 @@ def sync_columns(mel: FloatArray, time: Fraction) -> FloatArray:
         mel: (80, M) log-mel in -4..4.
         time: When the first of the sixteen frames shows, in seconds of the recording.
     """
-    start = int(time * MEL.column_rate // 1)
+    # At 25 fps this is the reference's floor; at other rates no frame lies further off.
+    start = math.ceil(time * MEL.column_rate - _MAX_LAG_COLUMNS)
     columns = np.full((MEL.bands, SYNC_COLUMNS), -MEL.limit, np.float32)
     low, high = max(start, 0), min(start + SYNC_COLUMNS, mel.shape[1])
     if low < high:
