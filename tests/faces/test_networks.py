@@ -14,6 +14,7 @@ from PIL import Image
 from masktalk.demo.faces import draw_cartoon, draw_ninja
 from masktalk.faces.networks import FaceDetector, FaceMesh, MeshSequence
 from masktalk.faces.networks.face_detector import anchors, weighted_nms
+from masktalk.faces.networks.face_mesh import square_of_detection
 from masktalk.faces.networks.sampling import Square, sample_square
 
 RECORDED = json.loads((Path(__file__).parent / "recorded_mediapipe.json").read_text())
@@ -58,6 +59,20 @@ def test_a_sequence_is_tracked_as_mediapipe_does(pictures):
         mesh = sequence.track(np.ascontiguousarray(np.roll(image, 3 * step, axis=1)))
         interocular = np.linalg.norm(mesh[33, :2] - mesh[263, :2])
         assert np.abs(mesh[LANDMARKS, :2] - expected).max() / interocular < 2e-3
+
+
+@pytest.mark.parametrize("angle", [0, 0.4])
+def test_fast_sampling_moves_a_mesh_by_next_to_nothing(pictures, angle):
+    image = np.ascontiguousarray(pictures["portrait"][:384, :384])
+    found = FaceDetector("short", 0.5).detect(image)[0]
+    square = square_of_detection(found, 384, 384)
+    square = Square(square.x, square.y, square.size, square.angle + angle)
+    exact, fast = (
+        square.to_image(FaceMesh().landmarks(image, square, exact=each).landmarks)
+        for each in (True, False)
+    )
+    away = np.abs(exact - fast)[:, :2].max() / np.linalg.norm(exact[33, :2] - exact[263, :2])
+    assert 0 < away < 5e-3
 
 
 def test_a_lost_face_is_searched_anew(pictures):

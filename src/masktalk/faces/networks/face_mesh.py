@@ -9,7 +9,7 @@ import numpy as np
 
 from masktalk.faces.networks.face_detector import Detection, FaceDetector
 from masktalk.faces.networks.runtime import open_network
-from masktalk.faces.networks.sampling import Square, sample_square
+from masktalk.faces.networks.sampling import Square, sample_square, sample_square_fast
 from masktalk.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from masktalk.types import FloatArray, UInt8Array
 
@@ -22,12 +22,16 @@ _MIN_PRESENCE = 0.5
 class FaceMesh:
     """The attention mesh: 478 landmarks and whether there is a face at all. Stateless."""
 
-    def landmarks(self, image: UInt8Array, square: Square | None = None) -> MeshAnswer:
+    def landmarks(
+        self, image: UInt8Array, square: Square | None = None, exact: bool = True
+    ) -> MeshAnswer:
         """Return the landmarks of the face in a square of an (H, W, 3) RGB uint8 image.
 
         Args:
             image: RGB.
             square: Where the face is; None for the image's whole width and height.
+            exact: Whether the square is sampled as MediaPipe does, to the bit; see
+                ``sample_square_fast`` for the difference.
         """
         height, width = image.shape[:2]
         if square is None and width != height:
@@ -37,7 +41,8 @@ class FaceMesh:
             )
         else:
             where = square or Square.letterbox(width, height)
-            crop = sample_square(image, where, MESH_SIDE_PX, cv2.BORDER_REPLICATE)
+            sample = sample_square if exact else sample_square_fast
+            crop = sample(image, where, MESH_SIDE_PX, cv2.BORDER_REPLICATE)
         pixels = crop[None].astype(np.float32) * np.float32(1 / 255)
         points, presence = open_network("face_mesh").run(None, {"image": pixels})
         return MeshAnswer(points, float(presence[0]))
@@ -74,7 +79,7 @@ class MeshSequence:
             if not found:
                 return None
             self._square = square_of_detection(found[0], image.shape[1], image.shape[0])
-        answer = self._mesh.landmarks(image, self._square)
+        answer = self._mesh.landmarks(image, self._square, exact=False)
         if answer.presence <= _MIN_PRESENCE:
             self._square = None
             return None
