@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from masktalk.avatar import Avatar, is_avatar
+from masktalk.behaviour.capture import MovementSource
 from masktalk.compose import paste
 from masktalk.compose.background import read_background
 from masktalk.engines import Articulator, Engine, Speech, engine_class, frame_count, make_engine
@@ -52,6 +53,7 @@ class RenderOptions:
         preview: Seconds of the speech to render; None for all of it.
         overwrite: Whether an existing file may be replaced.
         articulator: Audio to articulation; None for the engine's own.
+        movement: Movement of eyes and head, as a driving video gives; None generates it.
         text: The words that are said, or a .txt, .srt, .vtt or .TextGrid file with them, for
             sharper lips; None goes by the audio alone. Needs recorded speech and an engine
             that uses articulation; an ``articulator`` takes its place.
@@ -73,6 +75,7 @@ class RenderOptions:
     )
     overwrite: bool = described(False, "Replace an existing file.")
     articulator: Articulator | None = None
+    movement: MovementSource | None = None
     text: str | None = described(None, "The words that are said, or a transcript file.")
     language: str = described("en-us", "Language of the text, as espeak-ng names it.")
     background: str | None = described(
@@ -140,7 +143,9 @@ def frames(
     blocks = _limited(_blocks(speech), options.preview)
     recorded = isinstance(speech, (str, os.PathLike, Audio))
     articulator = known_text_articulator(speech, options)
-    said = Speech(blocks, rate, articulator=articulator, recorded=recorded)
+    said = Speech(
+        blocks, rate, articulator=articulator, recorded=recorded, movement=options.movement
+    )
     made = compose(avatar, engine, said)
     if options.background is not None:
         made = map(read_background(options.background).behind, made)

@@ -41,7 +41,7 @@ def render(
     video: RecordFlags,
 ) -> None:
     """Make AVATAR say SPEECH and write it to OUT."""
-    from masktalk.driver import make_driver
+    from masktalk.driver import make_driver, make_movement
     from masktalk.engines import make_engine
     from masktalk.media.output import STANDARD_OUTPUT, reserved
     from masktalk.preparation import prepare
@@ -64,7 +64,11 @@ def render(
         options = replace(options, articulator=known_text_articulator(speech, options))
         with prepare(avatar, options=preparing, progress=progress) as prepared:
             lent_mouth = make_driver(borrowed, prepared, options.engine)
-            options = replace(options, articulator=lent_mouth or options.articulator)
+            options = replace(
+                options,
+                articulator=lent_mouth or options.articulator,
+                movement=make_movement(borrowed),
+            )
             made = render_video(prepared, speech, output, options, progress)
     if made.path == STANDARD_OUTPUT:
         return

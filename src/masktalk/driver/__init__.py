@@ -2,7 +2,7 @@
 
 from masktalk.driver.borrowed import EngineArticulator, VideoArticulator
 from masktalk.driver.calibration import Calibration
-from masktalk.driver.driving_video import DriverOptions, make_driver
+from masktalk.driver.driving_video import DriverOptions, make_driver, make_movement
 
 __all__ = [
     "Calibration",
@@ -10,4 +10,5 @@ __all__ = [
     "EngineArticulator",
     "VideoArticulator",
     "make_driver",
+    "make_movement",
 ]

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from masktalk.avatar import Avatar
+from masktalk.behaviour.capture import MovementSource, parse_parts, read_capture
 from masktalk.driver.borrowed import EngineArticulator, VideoArticulator
 from masktalk.driver.calibration import Calibration
+from masktalk.driver.driven_head import DrivenHead, measure_head
 from masktalk.engines import Articulator
 from masktalk.engines.base import engine_class, make_engine
 from masktalk.errors import InputError, OptionError
@@ -21,6 +23,7 @@ from masktalk.option_fields import described
 from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, frames
 from masktalk.speech.gestures import REST_WIDTH
+from masktalk.speech.known import Playback
 from masktalk.types import Audio, Frame
 
 logger = logging.getLogger(__name__)
@@ -31,13 +34,17 @@ class DriverOptions:
     """Whose mouth drives the avatar: a video's, or one that an engine gives a face.
 
     Attributes:
-        video: A talking video.
+        video: A talking video, or a face capture (CSV of Live Link Face).
+        parts: Parts of the head that the video drives: mouth, eyes, head, joined by commas.
         engine: Name of an engine that makes a placeholder speak.
         face: The placeholder: a picture of a human face, or its prepared avatar.
         engine_options: That engine's own options by name.
     """
 
-    video: Path | None = described(None, "A talking video whose mouth drives the avatar.")
+    video: Path | None = described(
+        None, "A talking video, or a Live Link Face CSV, that drives the avatar."
+    )
+    parts: str = described("mouth", "Parts that `driver.video` drives: mouth,eyes,head [mouth].")
     engine: str | None = described(
         None, "An engine that makes `driver.face` speak and so drives the avatar."
     )
@@ -45,6 +52,7 @@ class DriverOptions:
     engine_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        parse_parts(self.parts)
         if self.video is not None and (self.engine or self.face):
             raise OptionError("`driver.video`", "excludes `driver.engine`", "give one of them")
         if (self.engine is None) != (self.face is None):
@@ -70,11 +78,15 @@ def make_driver(options: DriverOptions, avatar: Avatar, engine: str = "warp") ->
     """
     if not (options.video or options.engine):
         return None
+    if options.video is not None and "mouth" not in parse_parts(options.parts):
+        return None
     if not engine_class(engine).capabilities.articulated:
         raise OptionError(
             "`driver`", f"does not apply to engine {engine!r}", "it does not use blendshape weights"
         )
     calibration = Calibration(_mouth_width(avatar))
+    if options.video is not None and _is_capture(options.video):
+        return Playback(read_capture(options.video).articulation())
     if options.video is not None:
         source = open_source(options.video)
         if source.kind == "picture":
@@ -91,6 +103,29 @@ def make_driver(options: DriverOptions, avatar: Avatar, engine: str = "warp") ->
         return _mouth_of(frames(placeholder, blocks, rendering))
 
     return EngineArticulator(make_mouth, lookahead, calibration)
+
+
+def make_movement(options: DriverOptions) -> MovementSource | None:
+    """Return eyes and head of the driving video or capture; None when they are not driven.
+
+    Raises:
+        MediaError: The video cannot be read.
+        InputError: The capture cannot be read.
+    """
+    parts = parse_parts(options.parts) - {"mouth"}
+    if options.video is None or not parts:
+        return None
+    if _is_capture(options.video):
+        return read_capture(options.video, parts)
+    followed = follow_mouth(open_source(options.video).frames())
+    measures = (
+        None if mesh is None else measure_head(mesh, frame.time) for frame, mesh, _ in followed
+    )
+    return DrivenHead(measures, parts)
+
+
+def _is_capture(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
 
 
 def _watched(path: Path, frames: Iterable[Frame]) -> Iterator[MouthMeasures]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from masktalk.behaviour.capture import MovementSource
 from masktalk.errors import MasktalkError, OptionError
 from masktalk.types import Articulation, Audio, Patch
 
@@ -52,6 +53,7 @@ class Speech:
             saves the work, because nobody will see that frame. None wants them all.
         recorded: Whether all of the speech is there already, so that an engine may hear
             further ahead than its look-ahead where that is better.
+        movement: Movement of eyes and head from elsewhere; None generates all of it.
         behaves: False keeps eyes and head of an engine that moves them by itself still.
     """
 
@@ -61,6 +63,7 @@ class Speech:
     articulator: Articulator | None = None
     wanted: Callable[[int], bool] | None = None
     recorded: bool = False
+    movement: MovementSource | None = None
     behaves: bool = True
 
     def wants(self, step: int) -> bool:

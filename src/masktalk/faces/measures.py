@@ -89,6 +89,28 @@ def frontal_mesh(mesh: FloatArray) -> Points:
     return turned
 
 
+def upper_face_rotation(mesh: FloatArray) -> tuple[Points, Points, float]:
+    """Return yaw, pitch and roll in radians, the frontal mesh, and the inter-ocular distance.
+
+    Args:
+        mesh: (N, 3) in pixels, N at least 468.
+
+    Returns:
+        (3,) turns, positive to the image's right, down and clockwise; (N, 3) as
+        ``frontal_mesh``; pixels between the outer eye corners seen from the front.
+    """
+    frontal = frontal_mesh(mesh)
+    stable = mesh[_STABLE].astype(np.float64)
+    centred, target = stable - stable.mean(axis=0), frontal[_STABLE] - frontal[_STABLE].mean(axis=0)
+    u, sizes, vt = np.linalg.svd(target.T @ centred)
+    axes = u @ vt  # rows: the face's own axes in the image
+    ahead = -axes[2]
+    yaw, pitch = math.atan2(ahead[0], -ahead[2]), math.atan2(ahead[1], -ahead[2])
+    roll = math.atan2(axes[0, 1], axes[0, 0])
+    unit = float(sizes.sum() / max(float((target**2).sum()), 1e-12))
+    return np.array([yaw, pitch, roll]), frontal, unit
+
+
 def measure_mouth(face: Face | None, time: Fraction | None = None) -> MouthMeasures:
     """The measures of one face's mouth.
 

@@ -5,12 +5,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from masktalk.behaviour import HeadPose, Movement
 from masktalk.engines import Speech, frame_count, make_engine
 from masktalk.engines.articulation import ArticulationBuffer, mouth_frames
 from masktalk.engines.warp.prepared_data import load_or_make
 from masktalk.errors import InputError, OptionError
 from masktalk.types import CHANNELS, Articulation, Audio
-from tests.engines.warp.drawn import DrawnAvatar, mesh_of, picture_of, still
+from tests.engines.warp.drawn import DrawnAvatar, laid_over, mesh_of, picture_of, still
 
 STEPS = 50
 
@@ -146,3 +147,29 @@ class Held(Ramp):
     def _until(self, end):
         part = super()._until(end)
         return Articulation(np.zeros_like(part.values), STEPS, part.time)
+
+
+class Turned:
+    """A source that turns the head and shuts the eyes."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def at(self, time):
+        return Movement({"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}, HeadPose(yaw=0.1))
+
+
+def test_a_source_moves_its_own_parts_only(tmp_path):
+    avatar = still(folder=tmp_path)
+    made = {}
+    for parts in ((), ("eyes",), ("head",), ("eyes", "head")):
+        source = Turned(*parts) if parts else None
+        speech = Speech(silence(1), Fraction(10), articulator=Held(), movement=source)
+        engine = make_engine("warp", {"energy": 0.0})
+        made[parts] = laid_over(avatar.pictures[0], list(engine.speak(avatar, speech))[5])
+    nose = tuple(mesh_of()[1, 1::-1].astype(int))
+    near = np.s_[nose[0] - 10 : nose[0] + 10, nose[1] - 10 : nose[1] + 10]
+    assert (made[("eyes",)] != made[()]).any()
+    assert (made[("eyes",)][near] == made[()][near]).all()
+    assert (made[("head",)][near] != made[()][near]).any()
+    assert (made[("eyes", "head")] != made[("head",)]).any()

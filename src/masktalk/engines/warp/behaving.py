@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from operator import is_ as _is
 from typing import TYPE_CHECKING, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from masktalk.behaviour import BehaviourOptions, Movement, parse_expression
+from masktalk.behaviour.capture import MovementSource
 from masktalk.behaviour.gaze import Gaze, parse_gaze
 from masktalk.compose.paste import paste
 from masktalk.engines.warp.draw import Canvas
@@ -52,6 +54,24 @@ def behaviour_options(options: WarpOptions, avatar: Avatar) -> BehaviourOptions:
 
 def _wanted(choice: Literal["auto", "on", "off"], usual: bool) -> bool:
     return choice == "on" or (choice == "auto" and usual)
+
+
+def undriven(options: BehaviourOptions, source: MovementSource | None) -> BehaviourOptions:
+    """Return the options without the parts that a source moves."""
+    if source is None:
+        return options
+    if "eyes" in source.parts:
+        options = replace(options, blink=False, gaze=None)
+    return replace(options, head=False) if "head" in source.parts else options
+
+
+def combined(own: Movement, driven: Movement, parts: Collection[str]) -> Movement:
+    """Return a generated movement with the driven parts in its place."""
+    weights = dict(own.weights)
+    if "eyes" in parts:
+        for name, weight in driven.weights.items():
+            weights[name] = max(weights.get(name, 0.0), weight)
+    return Movement(weights, driven.pose if "head" in parts else own.pose)
 
 
 #: Mouth channels that an expression may set, in the order of ``mouth_of``; _ is a side.

@@ -16,10 +16,12 @@ from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.warp.behaving import (
     FrameEyes,
     behaviour_options,
+    combined,
     edited_canvas,
     expressed,
     leaning,
     mouth_of,
+    undriven,
     with_edits,
 )
 from masktalk.engines.warp.cloth import Cloth, Drape
@@ -105,12 +107,17 @@ class WarpEngine(Engine):
 
     def speak(self, avatar: Avatar, speech: Speech) -> Iterator[Patch | None]:
         articulator = speech.articulator or make_articulator()
-        talker = Talker(avatar, load_or_make(avatar), self.options)
+        driven = speech.movement
+        talker = Talker(avatar, load_or_make(avatar), self.options, driven=driven is not None)
         options = behaviour_options(self.options, avatar)
-        behaviour = Behaviour(options if speech.behaves else replace(options, energy=0.0))
+        behaviour = Behaviour(
+            undriven(options, driven) if speech.behaves else replace(options, energy=0.0)
+        )
         for moment in mouth_frames(speech, articulator):
             time = speech.begin + moment.time
             movement = behaviour.step(float(time), float(moment.values[_JAW]), moment.voice)
+            if driven is not None:
+                movement = combined(movement, driven.at(time), driven.parts)
             wanted = speech.wants(moment.step)
             index = avatar.index_at(time)
             yield talker.patch(index, moment.values, movement) if wanted else None
@@ -123,9 +130,12 @@ class Talker:
         avatar: Whose frames move.
         prepared: What ``prepare`` learned of it.
         options: How.
+        driven: True when eyes and head are moved from elsewhere.
     """
 
-    def __init__(self, avatar: Avatar, prepared: Prepared, options: WarpOptions) -> None:
+    def __init__(
+        self, avatar: Avatar, prepared: Prepared, options: WarpOptions, *, driven: bool = False
+    ) -> None:
         self._avatar = avatar
         self._rig, self._style, self._plates = prepared.rig, prepared.style, prepared.plates
         self._posture, self._donors = prepared.posture, prepared.donors
@@ -136,7 +146,7 @@ class Talker:
         self._eyes = FrameEyes(avatar)
         behaviour = behaviour_options(options, avatar)
         self._head: HeadField | None = None
-        if behaviour.head or behaviour.expression:
+        if behaviour.head or behaviour.expression or driven:
             self._head = HeadField.around(self._rig.base)
         if avatar.mouth == "draw":
             self._drape = Drape.over(self._rig)
