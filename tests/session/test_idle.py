@@ -1,9 +1,10 @@
+"""An image idles under an engine that moves its mouth only."""
+
 import numpy as np
 import pytest
 
 from masktalk.preparation import prepare
 from masktalk.session.idle import IdleMotion
-from masktalk.types import Frame
 
 
 @pytest.fixture(scope="module")
@@ -16,45 +17,32 @@ def idle(avatar):
     return IdleMotion(avatar.faces[0], avatar.width, avatar.height)
 
 
-def shut_time(idle):
-    return next(t / 100 for t in range(1000) if idle.lid(t / 100) == 1)
+def changes(avatar, idle, seconds, rate=10):
+    """Share of changed pixels around the eyes and around the mouth, frame by frame."""
+    face, frame = avatar.faces[0], avatar.frame(0)
+    reach = int(0.2 * face.interocular)
+    windows = []
+    for x, y in (face.mesh[[33, 133], :2].mean(axis=0), face.mouth):
+        windows.append(
+            (slice(int(y) - reach, int(y) + reach), slice(int(x) - reach, int(x) + reach))
+        )
+    found = []
+    for step in range(round(seconds * rate)):
+        shown = idle.apply(frame, step / rate).pixels[..., :3].astype(int)
+        away = np.abs(shown - frame.pixels[..., :3]).max(axis=2) > 40
+        found.append([away[window].mean() for window in windows])
+    return np.array(found)
 
 
-def test_it_blinks_every_few_seconds_and_briefly(idle):
-    lids = np.array([idle.lid(step / 100) for step in range(6000)])
-    blinks = np.count_nonzero((lids[1:] > 0) & (lids[:-1] == 0))
-    assert 60 / 6.5 <= blinks <= 60 / 2.2
-    assert lids.max() == 1
-    assert np.count_nonzero(lids) / len(lids) < 0.15
-
-
-def test_a_blink_changes_the_eyes_and_not_the_mouth(avatar, idle):
-    picture = avatar.frame(0).pixels
-    shut = picture.copy()
-    assert len(idle._lids) == 2
-    for lid in idle._lids:
-        lid.close(shut, 1.0)
-    changed = np.abs(shut[..., :3].astype(int) - picture[..., :3]).max(axis=2) > 8
-    face = avatar.faces[0]
-    for eye in (33, 263):
-        x, y = face.point(eye)
-        near = (slice(int(y) - 12, int(y) + 12), slice(int(x) - 30, int(x) + 30))
-        assert changed[near].any()
-    x, y = face.mouth
-    assert not changed[int(y) - 5 :, :].any()
-
-
-def test_open_eyes_are_left_alone(avatar, idle):
-    picture = avatar.frame(0).pixels.copy()
-    for lid in idle._lids:
-        lid.close(picture, 0.0)
-    assert np.array_equal(picture, avatar.frame(0).pixels)
+def test_it_blinks_now_and_then_and_leaves_the_mouth(avatar, idle):
+    eyes, mouth = changes(avatar, idle, 30).T
+    shut = eyes > np.median(eyes) + 0.15
+    assert 3 <= np.count_nonzero(shut[1:] & ~shut[:-1]) <= 16
+    assert shut.mean() < 0.2
+    assert mouth.max() < eyes.max() / 2
 
 
 def test_the_head_sways_a_little_and_the_border_stands_still(avatar, idle):
-    reach = [idle.sway(step / 10) for step in range(600)]
-    unit = avatar.faces[0].interocular
-    assert 0.005 < max(abs(x) for x, _, _ in reach) / unit < 0.05
     picture = avatar.frame(0)
     moved = idle.apply(picture, 1.9).pixels
     assert not np.array_equal(moved, picture.pixels)
@@ -62,8 +50,9 @@ def test_the_head_sways_a_little_and_the_border_stands_still(avatar, idle):
         assert np.array_equal(moved[side], picture.pixels[side])
 
 
-def test_the_same_time_gives_the_same_picture(avatar, idle):
-    again = IdleMotion(avatar.faces[0], avatar.width, avatar.height)
-    time = shut_time(idle)
-    one = idle.apply(Frame(avatar.frame(0).pixels), time).pixels
-    assert np.array_equal(one, again.apply(Frame(avatar.frame(0).pixels), time).pixels)
+def test_the_same_times_give_the_same_pictures(avatar):
+    made = []
+    for _ in range(2):
+        idle = IdleMotion(avatar.faces[0], avatar.width, avatar.height)
+        made.append([idle.apply(avatar.frame(0), step / 5).pixels for step in range(30)])
+    assert all(np.array_equal(one, other) for one, other in zip(*made, strict=True))

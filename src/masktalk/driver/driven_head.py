@@ -46,8 +46,6 @@ class _Figures:
 
 
 _FIGURES: Final = _Figures()
-#: Ends of a brow in its list of landmarks.
-_OUTER_END, _INNER_END = slice(0, 2), slice(3, 5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +85,8 @@ def measure_head(mesh: FloatArray, time: Fraction) -> HeadMeasures:
         lids.append(float(gaps[2:5].mean()) / max(width, 1e-6))
         middle = frontal[list(ends), :2].mean(axis=0)
         gaze.append(frontal[IRISES[side], :2] - middle)
-        outer, inner = (
-            float(frontal[list(BROWS[side][part]), 1].mean()) for part in (_OUTER_END, _INNER_END)
-        )
+        brow = list(BROWS[side])
+        outer, inner = float(frontal[brow[:2], 1].mean()), float(frontal[brow[3:], 1].mean())
         brows.append((middle[1] - inner, middle[1] - outer))
     place = mesh[list(OUTER_EYE_CORNERS), :2].mean(axis=0) / max(unit, 1e-6)
     return HeadMeasures(time, np.array(lids), np.mean(gaze, axis=0), np.array(brows), turned, place)
