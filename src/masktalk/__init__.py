@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from masktalk.errors import MasktalkError
     from masktalk.preparation import PrepareOptions, prepare
     from masktalk.rendering import RenderOptions, frames, render
+    from masktalk.session import LiveSession, ProcessSession, Session, SessionOptions, SessionSpec
     from masktalk.speech import articulate
     from masktalk.types import Articulation, Audio, Face, Frame, Patch
 
@@ -25,10 +26,15 @@ __all__ = [
     "Avatar",
     "Face",
     "Frame",
+    "LiveSession",
     "MasktalkError",
     "Patch",
     "PrepareOptions",
+    "ProcessSession",
     "RenderOptions",
+    "Session",
+    "SessionOptions",
+    "SessionSpec",
     "articulate",
     "frames",
     "prepare",
@@ -41,10 +47,15 @@ _HOMES = {
     "Avatar": "avatar",
     "Face": "types",
     "Frame": "types",
+    "LiveSession": "session",
     "MasktalkError": "errors",
     "Patch": "types",
     "PrepareOptions": "preparation",
+    "ProcessSession": "session",
     "RenderOptions": "rendering",
+    "Session": "session",
+    "SessionOptions": "session",
+    "SessionSpec": "session",
     "articulate": "speech",
     "frames": "rendering",
     "prepare": "preparation",

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from masktalk.errors import MissingExtraError
-from masktalk.session import ProcessSession, Session, Tick
+from masktalk.session import LiveSession, Tick
 from masktalk.types import Audio, Frame
 
 try:
@@ -43,7 +43,7 @@ class MasktalkVideo(VideoGenerator):  # type: ignore[misc, unused-ignore]
         session: Not started yet; its audio rate is what the room gets.
     """
 
-    def __init__(self, session: Session | ProcessSession) -> None:
+    def __init__(self, session: LiveSession) -> None:
         self._session = session
         self._playing = False
 

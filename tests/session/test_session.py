@@ -1,4 +1,5 @@
 import asyncio
+import inspect
 from fractions import Fraction
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from masktalk.engines import Capabilities
 from masktalk.errors import InputError, OptionError
-from masktalk.session import Session, SessionOptions
+from masktalk.session import LiveSession, ProcessSession, Session, SessionOptions
 
 OPTIONS = SessionOptions(delay=0.02, idle=False)
 
@@ -141,3 +142,11 @@ def test_an_engine_that_does_not_stream_is_refused(avatar, engine, articulator):
     engine.capabilities = Capabilities(name="slowpoke", streams=False, lookahead=Fraction(0))
     with pytest.raises(OptionError, match="does not stream"):
         Session(avatar, engine, OPTIONS, articulator)
+
+
+@pytest.mark.parametrize("name", ["start", "push_audio", "flush", "interrupt", "close"])
+def test_a_session_in_a_process_of_its_own_is_called_the_same_way(name):
+    wanted = list(inspect.signature(getattr(LiveSession, name)).parameters.values())
+    for kind in (Session, ProcessSession):
+        parameters = list(inspect.signature(getattr(kind, name)).parameters.values())
+        assert [(p.name, p.default) for p in parameters] == [(p.name, p.default) for p in wanted]

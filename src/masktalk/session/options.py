@@ -1,9 +1,11 @@
-"""Options and statistics of a live session."""
+"""Contract, options and statistics of live sessions."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, Protocol
 
 from masktalk.errors import OptionError
 from masktalk.session.positions import PlaybackEvent
@@ -105,3 +107,57 @@ class SessionStats:
     def dropped_share(self) -> float:
         """Share of frames dropped, 0 to 1."""
         return self.dropped / max(self.frames + self.dropped, 1)
+
+
+class LiveSession(Protocol):
+    """The contract that ``Session`` and its twin in a process of its own share.
+
+    Attributes:
+        options: Options of the session.
+        rate: Frames per second.
+        stats: Counts since the session began.
+        width: Width of the frames in pixels.
+        height: Height of the frames in pixels.
+    """
+
+    options: SessionOptions
+    rate: Fraction
+    stats: SessionStats
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def queued(self) -> float:
+        """Seconds of speech that wait."""
+        ...
+
+    @property
+    def speaking(self) -> bool:
+        """Return whether an utterance is being spoken."""
+        ...
+
+    async def start(self) -> None:
+        """Prepare the engine; the clock begins with the first iteration."""
+        ...
+
+    def push_audio(self, pcm: Any, rate: int, utterance: str = "") -> None:
+        """Append speech: (N,) or (N, channels) samples, float in [-1, 1] or int16."""
+        ...
+
+    def flush(self) -> None:
+        """Mark the end of an utterance."""
+        ...
+
+    def interrupt(self) -> None:
+        """Drop the waiting speech and close the mouth."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Tick]: ...
+
+    async def close(self) -> None:
+        """End the session; may be called more than once."""
+        ...
