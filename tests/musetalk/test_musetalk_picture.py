@@ -13,9 +13,11 @@ import torch
 
 from masktalk.avatar import Avatar
 from masktalk.compose import paste
+from masktalk.compose.boxes import smooth_boxes
+from masktalk.compose.face_masks import mesh_mask
 from masktalk.engines import make_engine
-from masktalk.engines.musetalk.crop import crop_boxes, smoothed_boxes
-from masktalk.engines.musetalk.masks import MaskMaker, mesh_mask
+from masktalk.engines.musetalk.crop import crop_boxes
+from masktalk.engines.musetalk.masks import MaskMaker
 from masktalk.engines.musetalk.networks import Networks, encode_faces, load_vae, make_vae
 from masktalk.errors import NoFaceError, WeightsError
 from masktalk.preparation import prepare
@@ -81,7 +83,7 @@ def test_the_stable_crop_takes_the_jitter_out() -> None:
     rng = np.random.default_rng(1)
     moving = [np.array([i, 2 * i, 100 + i, 150 + 2 * i], float) for i in range(50)]
     jittered = [box + rng.normal(0, 2, 4) for box in moving]
-    smooth = smoothed_boxes(jittered, 25)
+    smooth = smooth_boxes(jittered, 25)
     before = np.diff(np.stack(jittered), n=2, axis=0).std()
     after = np.diff(np.stack(smooth), n=2, axis=0).std()  # type: ignore[arg-type]
     assert after < before / 10
@@ -90,7 +92,7 @@ def test_the_stable_crop_takes_the_jitter_out() -> None:
 
 def test_the_stable_crop_does_not_smooth_across_a_cut_or_an_absent_face() -> None:
     left, right = np.array([0.0, 0, 100, 100]), np.array([300.0, 0, 400, 100])
-    smooth = smoothed_boxes([left] * 5 + [right] * 5 + [None] + [left] * 5, 25)
+    smooth = smooth_boxes([left] * 5 + [right] * 5 + [None] + [left] * 5, 25)
     for box, expected in zip(smooth, [left] * 5 + [right] * 5 + [None] + [left] * 5, strict=True):
         assert (box is None) == (expected is None)
         if box is not None and expected is not None:

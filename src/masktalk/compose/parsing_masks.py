@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from masktalk.compose.boxes import Box
 from masktalk.types import UInt8Array
 
 ParsingMode: TypeAlias = Literal["raw", "jaw", "neck"]
-Box: TypeAlias = tuple[int, int, int, int]
 
 # CelebAMask-HQ labels as the public checkpoint numbers them.
 SKIN, NOSE, MOUTH, UPPER_LIP, LOWER_LIP, NECK = 1, 10, 11, 12, 13, 14

@@ -9,18 +9,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from masktalk.compose.parsing_masks import Box
+from masktalk.compose.boxes import Box, smooth_boxes
 from masktalk.landmarks import IBUG_68
 from masktalk.types import Face, FloatArray
 
 CropKind: TypeAlias = Literal["stable", "reference"]
 
 _BRIDGE_ABOVE, _BRIDGE, _BRIDGE_BELOW = 28, 29, 30
-
-#: Seconds of the Gaussian that takes the jitter out of a box, and how far a box jumps,
-#: in its own widths, when the picture was cut.
-_SMOOTHING_S = 0.2
-_CUT_WIDTHS = 0.5
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ def crop_boxes(
     """
     raw = [None if face is None else _box_of(face, shift) for face in faces]
     if kind == "stable":
-        raw = smoothed_boxes(raw, rate)
+        raw = smooth_boxes(raw, rate)
     return [None if box is None else _inside(box, size, margin) for box in raw]
 
 
@@ -98,40 +93,6 @@ def _box_of(face: Face, shift: int) -> npt.NDArray[np.float64]:
     x0, y0, x1, y1 = (int(edge) for edge in face.box)
     fallback = (max(x0, 0), max(y0, 0), x1, y1)
     return np.array(reference_box(ibug_points(face), shift, fallback), np.float64)
-
-
-def smoothed_boxes(
-    boxes: Sequence[npt.NDArray[np.float64] | None], rate: float
-) -> list[npt.NDArray[np.float64] | None]:
-    """Smooth (4,) boxes with a temporal Gaussian that stops at cuts and at absent faces."""
-    reach = max(round(3 * _SMOOTHING_S * rate), 1)
-    offsets = np.arange(-reach, reach + 1)
-    kernel = np.exp(-0.5 * (offsets / (_SMOOTHING_S * rate)) ** 2)
-    result: list[npt.NDArray[np.float64] | None] = [None] * len(boxes)
-    for run in _shots(boxes):
-        stacked = np.stack([boxes[i] for i in run])  # type: ignore[misc]
-        for place, index in enumerate(run):
-            near = np.clip(place + offsets, 0, len(run) - 1)
-            inside = near == place + offsets
-            weight = (kernel * inside)[:, None]
-            result[index] = (stacked[near] * weight).sum(axis=0) / weight.sum()
-    return result
-
-
-def _shots(boxes: Sequence[npt.NDArray[np.float64] | None]) -> list[list[int]]:
-    """Runs of frames with a face, split where the box jumps."""
-    runs: list[list[int]] = []
-    last: npt.NDArray[np.float64] | None = None
-    for index, box in enumerate(boxes):
-        if box is not None:
-            jumped = last is not None and np.abs(box - last).max() > _CUT_WIDTHS * (
-                last[2] - last[0]
-            )
-            if last is None or jumped:
-                runs.append([])
-            runs[-1].append(index)
-        last = box
-    return runs
 
 
 def _inside(box: npt.NDArray[np.float64], size: tuple[int, int], margin: int) -> Box | None:

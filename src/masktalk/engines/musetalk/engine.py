@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from masktalk.avatar import Avatar
-from masktalk.compose.parsing_masks import Box
+from masktalk.compose.boxes import Box
 from masktalk.engines.base import Capabilities, Engine, EngineOptions, Speech
 from masktalk.engines.musetalk.crop import ShiftRange, crop_boxes, ibug_points, shift_range
 from masktalk.engines.musetalk.options import MuseTalkOptions

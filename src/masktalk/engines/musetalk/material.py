@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from masktalk.avatar import Avatar
-from masktalk.compose.parsing_masks import Box
+from masktalk.compose.boxes import Box
 from masktalk.engines.musetalk.masks import MaskMaker
 from masktalk.engines.musetalk.networks import face_picture
 from masktalk.media import FrameStore, write_arrays
