@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from masktalk.compose.boxes import Box
 from masktalk.compose.face_masks import mesh_mask, visible_skin
 from masktalk.compose.parsing_masks import (
     LOWER_LIP,
@@ -14,7 +15,6 @@ from masktalk.compose.parsing_masks import (
     NOSE,
     SKIN,
     UPPER_LIP,
-    Box,
     MaskOptions,
     crop_box,
     cut,
