@@ -134,7 +134,7 @@ class PrepareOptions:
 
 
 def prepare(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Source,
     folder: str | os.PathLike[str] | None = None,
     options: PrepareOptions | None = None,
     progress: Progress = no_progress,
@@ -145,7 +145,7 @@ def prepare(
     as it is; any other avatar in it is replaced once the new one is complete.
 
     Args:
-        source: The image, video, folder of frames or avatar folder.
+        source: The image, video, folder of frames or avatar folder; or frames to be read.
         folder: Folder to write; None writes to the user's cache.
         options: See there; None for the defaults.
         progress: Progress callback.
@@ -157,14 +157,17 @@ def prepare(
         BundleError: An avatar folder was given and it is damaged.
         OutputError: ``folder`` cannot be written or holds something else.
     """
-    source = Path(source)
     options = options or PrepareOptions()
-    if is_avatar(source):
-        return _open_prepared(source, folder, options)
+    if not isinstance(source, Source) and is_avatar(Path(source)):
+        return _open_prepared(Path(source), folder, options)
     if options.points is not None:
         read_points(options.points)
-    opened = open_source(source, fps=options.fps, height=options.height)
-    record = SourceRecord(name=source.name, kind=opened.kind, digest=opened.digest())
+    if isinstance(source, Source):
+        opened, name = source, source.path.name
+    else:
+        opened = open_source(source, fps=options.fps, height=options.height)
+        name = Path(source).name
+    record = SourceRecord(name=name, kind=opened.kind, digest=opened.digest())
     whole = replace(options, seconds=None)
     part = _reachable(opened, options.seconds)
     options = whole if part is None else replace(options, seconds=part)

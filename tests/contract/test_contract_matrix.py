@@ -120,7 +120,8 @@ def loaded_processes():
 
     with pytest.MonkeyPatch.context() as patch:
         extra = [name for name in ("torch", "diffusers", "transformers") if find_spec(name)]
-        patch.setattr(process, "_PRELOAD", [*process._PRELOAD, *extra, "masktalk.engines.musetalk"])
+        engines = ["masktalk.engines.musetalk", "masktalk.engines.wav2lip"]
+        patch.setattr(process, "_PRELOAD", [*process._PRELOAD, *extra, *engines])
         yield
 
 

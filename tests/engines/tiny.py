@@ -11,4 +11,8 @@ def tiny_options(name, tmp_path_factory):
         from tests.sadtalker.tiny import tiny_options as sadtalker_options
 
         return sadtalker_options(tmp_path_factory.mktemp("tiny"))
+    if name == "wav2lip":
+        from tests.wav2lip.tiny import tiny_weights
+
+        return tiny_weights(tmp_path_factory.mktemp("tiny"))
     return {}

@@ -87,7 +87,7 @@ def watch(net: torch.nn.Module) -> dict[str, tuple[float, float]]:
 
         return record
 
-    for name, module in net.named_modules():
+    for name, module in list(net.named_modules())[1:]:
         module.register_forward_hook(hook(name))
     return seen
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def blocks(samples: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def windows_of(windows: MelWindows, samples: np.ndarray, size: int = 1600) -> list[MelWindow]:
-    return list(mel_windows(windows, blocks(samples, size)))
+    return list(chain.from_iterable(mel_windows(windows, blocks(samples, size))))
 
 
 @pytest.mark.parametrize("rate", [*FRAME_RATES, Fraction(50)])
@@ -57,7 +58,7 @@ def test_no_audio_has_no_columns_and_no_frames() -> None:
     empty = np.zeros(0, np.float32)
     assert log_mel(empty).shape == (80, 0)
     assert windows_of(MelWindows(Fraction(25)), empty) == []
-    assert list(mel_windows(UpstreamMelWindows(Fraction(25)), [empty])) == []
+    assert windows_of(UpstreamMelWindows(Fraction(25)), empty) == []
 
 
 def test_silence_lies_at_the_floor() -> None:
@@ -104,7 +105,8 @@ def test_a_window_comes_with_its_look_ahead(pairing: str) -> None:
             heard += len(block)
             yield block
 
-    for window in mel_windows(MelWindows(Fraction(25), pairing), listening()):
+    ready = mel_windows(MelWindows(Fraction(25), pairing), listening())
+    for window in chain.from_iterable(ready):
         if heard == 32000:
             break
         ahead = heard / 16000 - window.frame / 25
@@ -116,3 +118,10 @@ def test_upstream_ends_with_the_last_whole_window() -> None:
     made = windows_of(UpstreamMelWindows(Fraction(25)), samples, 777)
     assert len(made) == 47
     np.testing.assert_array_equal(made[-1].mel, log_mel(samples)[:, -16:])
+
+
+def test_the_exact_length_decides_the_number_of_frames() -> None:
+    samples = noise(16000)
+    for seconds, frames in ((Fraction(979, 1000), 24), (Fraction(1021, 1000), 26)):
+        ready = mel_windows(MelWindows(Fraction(25)), [samples], lambda seconds=seconds: seconds)
+        assert len(list(chain.from_iterable(ready))) == frames

@@ -51,16 +51,18 @@ def test_safetensors(tmp_path: Path) -> None:
     assert same(load_generator(tmp_path / "a.safetensors"), tiny_generator())
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny generator as TorchScript, as the drive links of today give it."""
-    network = tiny_generator()
+def traced(network: torch.nn.Module, path: Path) -> Path:
+    """A generator as TorchScript, as the drive links of today give it."""
     inputs = torch.zeros(1, 1, 80, 16), torch.zeros(1, 6, 96, 96)
-    path = tmp_path_factory.mktemp("archive") / "scripted.pth"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.trace(network, inputs, check_trace=False).save(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return traced(tiny_generator(), tmp_path_factory.mktemp("archive") / "scripted.pth")
 
 
 def test_torchscript_archives_are_read(archive: Path) -> None:

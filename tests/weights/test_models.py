@@ -55,8 +55,16 @@ def test_every_row_says_all_there_is_to_say() -> None:
         assert row.sha256 is None or len(row.sha256) == 64
         assert row.licence
         assert row.local
-        assert row.revision or row.url
+        assert row.revision or row.url or row.page
         assert row.instead is None or row.instead in weight_table()
+
+
+def test_a_file_that_only_a_person_can_download_is_named_with_its_page(tmp_path: Path) -> None:
+    store = WeightStore(tmp_path, tmp_path / "state")
+    with pytest.raises(WeightsError, match=r"github\.com/lipku/LiveTalking.*wav2lip256\.pth"):
+        store.pull("wav2lip-256")
+    (tmp_path / "wav2lip256.pth").write_bytes(CONTENT)
+    assert store.pull("wav2lip-256") == tmp_path / "wav2lip256.pth"
 
 
 def test_an_unknown_name_lists_the_known() -> None:

@@ -33,6 +33,7 @@ from masktalk.cli import (
     sheet,
     train,
     verify,
+    wav2lip,
 )
 from masktalk.cli.flags import engine_flags, name_flags, record_flags
 from masktalk.cli.records import takes_records
@@ -112,6 +113,7 @@ def make_app(command: str | None = None) -> typer.Typer:
         train.make_app(train.train_flags()) if command == "train" else train.make_app(),
         name="train",
     )
+    app.command()(wav2lip.wav2lip)
     app.add_typer(evaluate.app, name="evaluate")
     app.command()(bench.bench)
     app.command()(bench.bench_live)

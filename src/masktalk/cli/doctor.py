@@ -14,6 +14,8 @@ import typer
 _PACKAGES = ("av", "numpy", "opencv-python-headless", "onnxruntime", "pillow")
 _EXTRAS = {
     "musetalk": ("torch", "diffusers", "transformers", "safetensors", "huggingface_hub", "yaml"),
+    "wav2lip": ("torch", "safetensors", "huggingface_hub", "onnx"),
+    "openvino": ("openvino",),
     "server": ("fastapi", "uvicorn", "aiortc", "multipart", "prometheus_client"),
 }
 

@@ -96,7 +96,9 @@ def _facts(row: WeightFile, store: WeightStore) -> dict[str, object]:
 
 def _sentence(row: WeightFile, store: WeightStore) -> str:
     size = f"{row.bytes / 1e6:.0f} MB" if row.bytes else "size unknown"
-    source = f"{row.repository}@{(row.revision or '')[:8]}" if row.repository else row.url
+    source = (
+        f"{row.repository}@{(row.revision or '')[:8]}" if row.repository else row.url or row.page
+    )
     use = {True: "commercial use allowed", False: "not for commercial use", None: "use unstated"}
     here = "here" if store.find(row.name) else "not here"
     digest = (row.sha256 or "pinned when pulled")[:12]

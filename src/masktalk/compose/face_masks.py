@@ -27,7 +27,25 @@ def mesh_mask(face: Face, box: Box) -> UInt8Array:
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     hull = cv2.convexHull(np.round(outline).astype(np.int32))
     cv2.fillConvexPoly(mask, hull, (255,))
-    reach = max(int(_FEATHER_WIDTHS * (x1 - x0)), 1)
+    return _feathered(mask)
+
+
+def box_mask(box: Box) -> UInt8Array:
+    """Return a (h, w) uint8 soft ellipse in a box's lower half, for a face without a mesh.
+
+    Args:
+        box: x0, y0, x1, y1 in pixels.
+    """
+    width, height = box[2] - box[0], box[3] - box[1]
+    mask = np.zeros((height, width), np.uint8)
+    centre, axes = (width // 2, height * 3 // 4), (width * 2 // 5, height // 4)
+    cv2.ellipse(mask, centre, axes, 0, 0, 360, (255,), -1)
+    return _feathered(mask)
+
+
+def _feathered(mask: UInt8Array) -> UInt8Array:
+    """Return a (h, w) mask with a soft edge that ends inside its border."""
+    reach = max(int(_FEATHER_WIDTHS * mask.shape[1]), 1)
     inside = np.zeros_like(mask)
     inside[reach:-reach, reach:-reach] = mask[reach:-reach, reach:-reach]
     soft = cv2.GaussianBlur(inside, (2 * reach + 1, 2 * reach + 1), 0)

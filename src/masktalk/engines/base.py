@@ -154,6 +154,7 @@ ENGINES: dict[str, str] = {
     "warp": "masktalk.engines.warp:WarpEngine",
     "musetalk": "masktalk.engines.musetalk:MuseTalkEngine",
     "sadtalker": "masktalk.engines.sadtalker:SadTalkerEngine",
+    "wav2lip": "masktalk.engines.wav2lip:Wav2LipEngine",
 }
 
 

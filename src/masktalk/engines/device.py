@@ -11,7 +11,7 @@ from torch import nn
 
 from masktalk.errors import OptionError
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _BATCHES = {"cuda": 16, "mps": 8, "cpu": 2}
 
 _PROBE_CHANNELS, _PROBE_SIZE, _PROBE_BATCH = 320, 32, 4
@@ -37,7 +37,12 @@ class Compute:
     @property
     def precision(self) -> str:
         """Short name of the dtype."""
-        return next(name for name, dtype in _DTYPES.items() if dtype == self.dtype)
+        return precision_name(self.dtype)
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """Return the short name of a dtype: fp32, bf16 or fp16."""
+    return next(name for name, known in PRECISIONS.items() if known == dtype)
 
 
 def choose_compute(device: str, precision: str, batch: int | None, fused: bool = False) -> Compute:
@@ -59,7 +64,7 @@ def choose_compute(device: str, precision: str, batch: int | None, fused: bool =
         raise OptionError(f"`device` {device}", f"there are {torch.cuda.device_count()} devices")
     if chosen.type == "mps" and not torch.backends.mps.is_available():
         raise OptionError(f"`device` {device}", "there is no Apple GPU", "use auto or cpu")
-    dtype = _best_dtype(chosen) if precision == "auto" else _DTYPES[precision]
+    dtype = _best_dtype(chosen) if precision == "auto" else PRECISIONS[precision]
     return Compute(chosen, dtype, batch or _BATCHES[chosen.type], fused)
 
 
@@ -72,10 +77,10 @@ def _best_device() -> str:
 def _best_dtype(device: torch.device) -> torch.dtype:
     if device.type in ("cuda", "mps"):
         return torch.float16
-    return torch.bfloat16 if _has_bf16_matrix_unit() else torch.float32
+    return torch.bfloat16 if has_bf16_matrix_unit() else torch.float32
 
 
-def _has_bf16_matrix_unit() -> bool:
+def has_bf16_matrix_unit() -> bool:
     """Return True when the processor multiplies bfloat16 matrices in hardware (x86 AMX)."""
     capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16"))

@@ -96,14 +96,25 @@ def write_atomic(path: str | os.PathLike[str], content: bytes, *, overwrite: boo
         part.path.write_bytes(content)
 
 
-def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write (any,) arrays as a compressed ``.npz``, atomically, replacing any other.
+def write_arrays(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    *,
+    compressed: bool = True,
+) -> None:
+    """Write (any,) arrays as an ``.npz``, whole or not at all, in the place of any other.
+
+    Args:
+        path: The file.
+        arrays: Arrays by name.
+        compressed: False for large arrays that must be read quickly.
 
     Raises:
         OutputError: See ``write_atomic``.
     """
     packed = io.BytesIO()
-    np.savez_compressed(packed, **dict(arrays))  # type: ignore[arg-type]
+    save = np.savez_compressed if compressed else np.savez
+    save(packed, **dict(arrays))  # type: ignore[arg-type]
     write_atomic(path, packed.getvalue(), overwrite=True)
 
 

@@ -6,7 +6,7 @@ Prajwal et al., "A Lip Sync Expert Is All You Need for Speech to Lip Generation 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -204,19 +204,19 @@ class MelWindows:
         """Return the first column of a frame's window; negative before the audio begins."""
         return int((frame / self.frame_rate - self._lead) * MEL.column_rate // 1)
 
-    def count(self, samples: int) -> int:
-        """Return the frames that cover so many 16 kHz samples, half a frame rounded up."""
-        return int(Fraction(samples, MEL.sample_rate) * self.frame_rate + Fraction(1, 2))
+    def count(self, seconds: Fraction) -> int:
+        """Return the frames that cover so many seconds, half a frame rounded up."""
+        return int(seconds * self.frame_rate + Fraction(1, 2))
 
-    def certain(self, frame: int, columns: int, samples: int) -> bool:
+    def certain(self, frame: int, columns: int, seconds: Fraction) -> bool:
         """Return True when a frame's window lies in the columns and audio heard so far."""
         complete = self.start(frame) + MEL.frame_columns <= columns
-        return complete and frame < self.count(samples)
+        return complete and frame < self.count(seconds)
 
-    def last_windows(self, frame: int, columns: int, samples: int) -> Iterator[int]:
+    def last_windows(self, frame: int, columns: int, seconds: Fraction) -> Iterator[int]:
         """Yield the first columns of the frames from ``frame`` on, when the audio has ended."""
         del columns
-        for later in range(frame, self.count(samples)):
+        for later in range(frame, self.count(seconds)):
             yield self.start(later)
 
 
@@ -234,14 +234,14 @@ class UpstreamMelWindows(MelWindows):
         """Return the first column of a frame's window, by the reference's float product."""
         return int(frame * self._columns_per_frame)
 
-    def certain(self, frame: int, columns: int, samples: int) -> bool:
+    def certain(self, frame: int, columns: int, seconds: Fraction) -> bool:
         """Return True when a frame's window lies in the columns heard so far."""
-        del samples
+        del seconds
         return self.start(frame) + MEL.frame_columns <= columns
 
-    def last_windows(self, frame: int, columns: int, samples: int) -> Iterator[int]:
+    def last_windows(self, frame: int, columns: int, seconds: Fraction) -> Iterator[int]:
         """Yield the first columns of the frames from ``frame`` on, when the audio has ended."""
-        while self.certain(frame, columns, samples):
+        while self.certain(frame, columns, seconds):
             yield self.start(frame)
             frame += 1
         yield columns - MEL.frame_columns
@@ -260,29 +260,41 @@ class MelWindow:
     mel: FloatArray
 
 
-def mel_windows(windows: MelWindows, blocks: Iterable[FloatArray]) -> Iterator[MelWindow]:
-    """Yield each frame's (80, columns) window as soon as its last column is complete.
+def mel_windows(
+    windows: MelWindows,
+    blocks: Iterable[FloatArray],
+    seconds: Callable[[], Fraction] | None = None,
+) -> Iterator[list[MelWindow]]:
+    """Yield the (80, 16) windows that each block of audio completes, maybe none, in order.
 
     Args:
         windows: Columns of each frame.
-        blocks: 16 kHz samples in order; ``next()`` may block.
+        blocks: (N,) 16 kHz samples each, in order; ``next()`` may block.
+        seconds: Exact length of the audio so far, where that is not a whole number of 16 kHz
+            samples; None goes by the samples.
     """
     stream = LogMelStream()
+
+    def heard() -> Fraction:
+        return seconds() if seconds else Fraction(stream.heard, MEL.sample_rate)
+
     held, first, frame = _no_columns(), 0, 0
     for block in blocks:
         held = np.concatenate([held, stream.push(block)])
-        while windows.certain(frame, first + len(held), stream.heard):
-            yield MelWindow(frame, _window(held, windows.start(frame) - first))
+        ready = []
+        while windows.certain(frame, first + len(held), heard()):
+            ready.append(MelWindow(frame, _window(held, windows.start(frame) - first)))
             frame += 1
         drop = min(max(windows.start(frame) - first - MEL.frame_columns, 0), len(held))
         held, first = held[drop:], first + drop
+        yield ready
     if not stream.heard:
         return
     held = np.concatenate([held, stream.flush()])
-    for later, start in enumerate(
-        windows.last_windows(frame, first + len(held), stream.heard), start=frame
-    ):
-        yield MelWindow(later, _window(held, start - first))
+    last = windows.last_windows(frame, first + len(held), heard())
+    yield [
+        MelWindow(later, _window(held, start - first)) for later, start in enumerate(last, frame)
+    ]
 
 
 def _window(columns: FloatArray, start: int) -> FloatArray:

@@ -43,13 +43,13 @@ class WeightStore:
     """
 
     def __init__(self, folder: Path | None = None, state: Path | None = None) -> None:
-        self._state = state if state is not None else _user_state()
+        self._state = state if state is not None else cache_folder()
         self.folder = folder or self._chosen_folder()
         if self.folder is not None and not self.folder.is_dir():
             raise WeightsError(self.folder, "no such folder", "name a models/ folder")
 
     def path(self, name: str) -> Path:
-        """Return the path of a file, or of one that serves instead.
+        """Return the path of a file, or of the one that serves instead.
 
         Raises:
             OptionError: No such name.
@@ -141,7 +141,13 @@ class WeightStore:
             ) from error
 
     def _fetch(self, row: WeightFile) -> Path:
-        assert row.url is not None
+        if row.url is None:
+            raise WeightsError(
+                f"model {row.name}",
+                f"is linked from {row.page}, for a person to download",
+                f"put it in a folder as {row.local[-1]} and name that with "
+                "'masktalk models pull --from'",
+            )
         return download(row.url, self._state / row.file, row.bytes)
 
     def _pin(self, row: WeightFile, etag: str | None) -> None:
@@ -181,7 +187,8 @@ def _hub(required: bool = True) -> Any:
     return huggingface_hub
 
 
-def _user_state() -> Path:
+def cache_folder() -> Path:
+    """Return the folder of downloaded weights and of what is made from them."""
     base = os.environ.get("MASKTALK_CACHE")
     if base:
         return Path(base) / "weights"

@@ -20,6 +20,7 @@ class WeightFile(BaseModel):
         repository: Hub repository, for files that come from the hub.
         revision: Commit of that repository.
         url: Address, for files that do not.
+        page: Page with the link, for files that only a person can download.
         file: Path inside the repository, or the file's name.
         local: Where it lies in a ``models/`` folder of the reference's layout.
         bytes: Its size; None when the publisher does not say.
@@ -42,12 +43,13 @@ class WeightFile(BaseModel):
     repository: str | None = None
     revision: str | None = None
     url: str | None = None
+    page: str | None = None
     instead: str | None = None
 
     @model_validator(mode="after")
     def _comes_from_somewhere(self) -> WeightFile:
-        if (self.repository is None) == (self.url is None):
-            raise ValueError(f"{self.name} needs either a repository or a url")
+        if sum(source is not None for source in (self.repository, self.url, self.page)) != 1:
+            raise ValueError(f"{self.name} needs a repository, a url or a page")
         return self
 
 
