@@ -73,6 +73,7 @@ class PrepareOptions:
         fps: Frames per second of a folder of frames.
         height: Height of the frames in pixels; None for the source's own, of images at most
             8.8 megapixels.
+        keep_hdr: Whether HDR video stays HDR, in ten bits, instead of being tone-mapped.
         seconds: Length of the part of a long video that can be shown; None for all of it.
         unmasked: The same person without the mask that the source shows: this face speaks,
             and the mask is composited back over it.
@@ -98,6 +99,9 @@ class PrepareOptions:
     fps: Fraction | None = described(None, "Frame rate of a folder of frames [25].")
     height: int | None = described(
         None, "Scale to a height in pixels [own; images to 8.8 megapixels]."
+    )
+    keep_hdr: bool = described(
+        False, "Keep HDR video in ten bits (HEVC); it is mapped to BT.709 otherwise."
     )
     seconds: Fraction | None = described(None, "Prepare only the first seconds of a video [all].")
     unmasked: Path | None = described(
@@ -165,7 +169,7 @@ def prepare(
     if isinstance(source, Source):
         opened, name = source, source.path.name
     else:
-        opened = open_source(source, fps=options.fps, height=options.height)
+        opened = _open_for(options, Path(source))
         name = Path(source).name
     record = SourceRecord(name=name, kind=opened.kind, digest=opened.digest())
     whole = replace(options, seconds=None)
@@ -180,6 +184,10 @@ def prepare(
     with _built_beside(target) as building:
         _build(building, opened, record, options, progress)
     return Avatar(target)
+
+
+def _open_for(options: PrepareOptions, path: Path) -> Source:
+    return open_source(path, fps=options.fps, height=options.height, keep_hdr=options.keep_hdr)
 
 
 def _from_cache(
@@ -278,7 +286,7 @@ def _build(
 ) -> None:
     bare = source
     if options.unmasked:
-        bare = open_source(options.unmasked, fps=options.fps, height=options.height)
+        bare = _open_for(options, options.unmasked)
     if options.seconds is not None and bare.rate is not None:
         bare = FirstFrames(bare, math.ceil(options.seconds * bare.rate) + 1)
     with FrameStore.create(folder, bare, partial(progress, "storing")) as store:

@@ -18,6 +18,7 @@ from masktalk.compose.background import read_background
 from masktalk.engines import Articulator, Engine, Speech, engine_class, frame_count, make_engine
 from masktalk.errors import OptionError
 from masktalk.media import (
+    Source,
     Writer,
     WriterOptions,
     audio_duration,
@@ -246,7 +247,10 @@ def spoken_seconds(speech: str | os.PathLike[str], options: RenderOptions) -> Fr
 
 
 def check_encoding(
-    source: str | os.PathLike[str], output: str | os.PathLike[str], options: RenderOptions
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    options: RenderOptions,
+    keep_hdr: bool = False,
 ) -> None:
     """Find out before an avatar is prepared whether its video can be encoded.
 
@@ -254,6 +258,7 @@ def check_encoding(
         source: Anything that ``prepare`` takes.
         output: The file to write.
         options: See there.
+        keep_hdr: Whether HDR video will stay HDR.
 
     Raises:
         OutputError: The container is unknown or keeps no transparency.
@@ -261,9 +266,18 @@ def check_encoding(
         OptionError: ``background`` does not apply.
         InputError: The source cannot be read.
     """
-    choose_encoder(Path(output), alpha=False, preferred=options.encoder)
     path = Path(source)
-    opened = Avatar(path) if is_avatar(path) else open_source(path)
+    if not keep_hdr and not is_avatar(path):
+        # What the name alone tells is refused before the source is read.
+        choose_encoder(Path(output), alpha=False, preferred=options.encoder)
+    opened: Avatar | Source
+    if is_avatar(path):
+        opened = Avatar(path)
+        color = opened.store.color
+    else:
+        opened = open_source(path, keep_hdr=keep_hdr)
+        color = opened.color
+    choose_encoder(Path(output), alpha=False, preferred=options.encoder, hdr=color.is_hdr)
     if options.background is not None and not opened.has_alpha:
         raise OptionError("`background`", "does not apply: the avatar is not transparent")
     if opened.has_alpha and options.background is None:

@@ -36,7 +36,7 @@ def test_what_is_available_can_be_opened():
 
 
 def test_the_order_of_preference():
-    assert CONTAINERS[".mp4"] == ("h264_nvenc", "libx264", "libopenh264", "mpeg4")
+    assert CONTAINERS[".mp4"] == ("h264_nvenc", "libx264", "libopenh264", "mpeg4", "libx265")
 
 
 def test_the_first_that_opens_is_taken_and_logged(only, caplog):

@@ -37,7 +37,7 @@ boxes = st.tuples(
 ).map(lambda b: (b[0], b[1], min(b[0] + b[2], WIDTH), min(b[1] + b[3], HEIGHT)))  # fmt: skip
 
 
-@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuva420p", "yuv444p"])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuva420p", "yuv444p", "yuv420p10le"])
 @settings(deadline=None, max_examples=60)
 @given(box=boxes)
 def test_a_region_equals_a_cut_of_the_whole(pixel_format, box):

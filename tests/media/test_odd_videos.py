@@ -6,8 +6,10 @@ import av
 import numpy as np
 import pytest
 
-from masktalk.media import FrameStore, open_source
+from masktalk.errors import EncoderError
+from masktalk.media import FrameStore, Writer, WriterOptions, open_source
 from masktalk.media.constant_frame_rate import estimate_frame_rate
+from masktalk.media.planes import plane_views
 from tests.media.conftest import smooth
 
 
@@ -180,3 +182,38 @@ def test_picture_and_sound_share_the_zero_of_their_file(tmp_path):
     assert len(frames) == 50
     assert abs(frames[0] - frames[25]) < 2
     assert frames[40] > frames[25] + 50
+
+
+HLG = {
+    "codec": "libx265",
+    "pixel_format": "yuv420p10le",
+    "tags": (9, 9, 18, 1),
+    "options": {"x265-params": "log-level=none:lossless=1"},
+}
+
+
+def test_hdr_is_kept_in_ten_bits_where_it_is_asked_for(make_video, tmp_path):
+    source = open_source(make_video(**HLG), keep_hdr=True)
+    assert (source.pixel_format, source.color.transfer) == ("yuv420p10le", "arib-std-b67")
+    options = WriterOptions(96, 64, Fraction(25), color=source.color, crf=1)
+    with FrameStore.create(tmp_path, source) as kept, Writer(tmp_path / "out.mp4", options) as out:
+        for index in range(kept.frame_count):
+            frame = kept.frame(index)
+            out.write(frame.with_region(8, 8, np.full((16, 16, 3), 200, np.uint8)))
+    planes = [plane_views(frame)[0].astype(int) for frame in source.decoded_frames()]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        assert (context.name, context.pix_fmt, context.color_trc) == ("hevc", "yuv420p10le", 18)
+        assert stream.codec_context.codec_tag == "hvc1"
+        for before, frame in zip(planes, container.decode(stream), strict=True):
+            after = plane_views(frame)[0].astype(int)
+            assert np.abs(after - before)[32:].mean() < 1
+            assert np.abs(after[12:20, 12:20] - (64 + 876 * 200 / 255)).mean() < 4
+            assert len(np.unique(after % 4)) == 4
+
+
+def test_hdr_needs_a_container_that_keeps_it(make_video, tmp_path):
+    color = open_source(make_video(**HLG), keep_hdr=True).color
+    with pytest.raises(EncoderError, match=r"\.webm keeps no HDR; use \.mp4, \.mov or \.mkv"):
+        Writer(tmp_path / "out.webm", WriterOptions(96, 64, Fraction(25), color=color))

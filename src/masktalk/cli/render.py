@@ -59,7 +59,7 @@ def render(
     options = replace(options, text=transcript_for_flags(options.text, speech, options.engine))
     preparing = look.options()
     with reserved(output, options.overwrite), progress_bar() as progress:
-        check_encoding(avatar, output, options)
+        check_encoding(avatar, output, options, preparing.keep_hdr)
         preparing = replace(preparing, seconds=spoken_seconds(speech, options))
         options = replace(options, articulator=known_text_articulator(speech, options))
         with prepare(avatar, options=preparing, progress=progress) as prepared:

@@ -90,6 +90,11 @@ class Color:
         """The AVCOL_RANGE_* constant to convert with: 1 limited, 2 full."""
         return 2 if self.range == "full" else 1
 
+    @property
+    def is_hdr(self) -> bool:
+        """Tell whether the transfer characteristic is PQ or HLG."""
+        return self.transfer in ("smpte2084", "arib-std-b67")
+
     def as_dict(self) -> dict[str, str]:
         """For a JSON file; ``Color(**it)`` reads it back."""
         return asdict(self)

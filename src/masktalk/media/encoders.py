@@ -72,6 +72,7 @@ class Encoder:
         alpha: Whether it keeps alpha.
         full_range: Whether it takes full range.
         even: Whether width and height must be even.
+        hdr: Whether it takes HDR video, in ten bits.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Encoder:
     alpha: bool = False
     full_range: bool = True
     even: bool = True
+    hdr: bool = False
 
 
 def _nvenc(quality: Quality) -> Settings:
@@ -117,6 +119,12 @@ def _vp9(quality: Quality) -> Settings:
     )
 
 
+def _x265(quality: Quality) -> Settings:
+    # x265 looks alike at a crf some 4 higher than x264's.
+    crf = f"{min(quality.crf + 4, 51):g}"
+    return Settings({"crf": crf, "preset": quality.preset, "x265-params": "log-level=error:info=0"})
+
+
 def _prores(quality: Quality) -> Settings:
     return Settings({"profile": "4444", "alpha_bits": "16"})
 
@@ -130,19 +138,20 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
             Encoder("libx264", "yuv420p", _x264),
             Encoder("libopenh264", "yuv420p", _openh264, full_range=False),
             Encoder("mpeg4", "yuv420p", _mpeg4, full_range=False, even=False),
+            Encoder("libx265", "yuv420p10le", _x265, hdr=True),
             Encoder("libvpx-vp9", "yuva420p", _vp9, alpha=True, even=False),
             Encoder("prores_ks", "yuva444p10le", _prores, alpha=True, full_range=False, even=False),
         )
     }
 )
 
-#: What each container may hold, in the order of preference, without and with alpha.
+#: What each container may hold, in the order of preference, without and with alpha or HDR.
 CONTAINERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        ".mp4": ("h264_nvenc", "libx264", "libopenh264", "mpeg4"),
-        ".m4v": ("h264_nvenc", "libx264", "libopenh264", "mpeg4"),
-        ".mkv": ("h264_nvenc", "libx264", "libopenh264", "mpeg4"),
-        ".mov": ("h264_nvenc", "libx264", "libopenh264", "mpeg4", "prores_ks"),
+        ".mp4": ("h264_nvenc", "libx264", "libopenh264", "mpeg4", "libx265"),
+        ".m4v": ("h264_nvenc", "libx264", "libopenh264", "mpeg4", "libx265"),
+        ".mkv": ("h264_nvenc", "libx264", "libopenh264", "mpeg4", "libx265"),
+        ".mov": ("h264_nvenc", "libx264", "libopenh264", "mpeg4", "libx265", "prores_ks"),
         ".webm": ("libvpx-vp9",),
     }
 )
@@ -154,7 +163,11 @@ def available_encoders() -> tuple[str, ...]:
 
 
 def pick_encoder(
-    suffix: str, alpha: bool, preferred: str | None = None, size: tuple[int, int] = _TRIAL
+    suffix: str,
+    alpha: bool,
+    preferred: str | None = None,
+    size: tuple[int, int] = _TRIAL,
+    hdr: bool = False,
 ) -> Encoder:
     """The best encoder for a container that can really be opened.
 
@@ -163,15 +176,19 @@ def pick_encoder(
         alpha: Whether transparency must be kept.
         preferred: The only one to try, by name; None for the best.
         size: (width, height) of the video; hardware encoders take some sizes only.
+        hdr: Whether the video is HDR, which takes ten bits.
 
     Raises:
         EncoderError: The preferred one cannot be opened or does not fit, or none can.
     """
     fitting = tuple(
-        name for name in CONTAINERS.get(suffix, ()) if ENCODERS[name].alpha or not alpha
+        name
+        for name in CONTAINERS.get(suffix, ())
+        if (ENCODERS[name].alpha or not alpha) and (ENCODERS[name].hdr or not hdr)
     )
+    kept = " with alpha" if alpha else " with HDR" if hdr else ""
     if preferred is not None:
-        return _preferred(preferred, fitting, suffix, alpha, size)
+        return _preferred(preferred, fitting, suffix + kept, size)
     for name in fitting:
         if alpha == ENCODERS[name].alpha or suffix == ".webm":
             reason = refusal(name, *size)
@@ -181,22 +198,18 @@ def pick_encoder(
             logger.info("encoder %s cannot be opened: %s", name, reason)
     raise EncoderError(
         f"*{suffix}",
-        f"no encoder {'with alpha ' if alpha else ''}can be opened",
+        f"no encoder{kept} can be opened",
         f"those that can: {', '.join(available_encoders()) or 'none'}",
     )
 
 
-def _preferred(
-    name: str, fitting: tuple[str, ...], suffix: str, alpha: bool, size: tuple[int, int]
-) -> Encoder:
+def _preferred(name: str, fitting: tuple[str, ...], wanted: str, size: tuple[int, int]) -> Encoder:
     usable = [other for other in fitting if refusal(other, *size) is None]
-    remedy = f"for {suffix}{' with alpha' if alpha else ''} there is: {', '.join(usable) or 'none'}"
+    remedy = f"for {wanted} there is: {', '.join(usable) or 'none'}"
     if name not in ENCODERS:
         raise EncoderError(name, "is no encoder masktalk knows", remedy)
     if name not in fitting:
-        raise EncoderError(
-            name, f"does not fit into {suffix}{' with alpha' if alpha else ''}", remedy
-        )
+        raise EncoderError(name, f"does not fit into {wanted}", remedy)
     reason = refusal(name, *size)
     if reason is not None:
         raise EncoderError(name, f"cannot be opened here ({reason})", remedy)

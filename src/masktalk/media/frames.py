@@ -23,6 +23,7 @@ from masktalk.media.planes import (
     around,
     cut_planes,
     paste_planes,
+    sample_bits,
 )
 from masktalk.types import Frame, UInt8Array
 
@@ -121,7 +122,8 @@ class Stored:
         if self.to_rgb is None or self.decoded is None or not self._can_cut():
             return False
         same_planes = self.to_rgb.alpha == from_rgb.pixel_format.startswith("yuva")
-        return same_planes and from_rgb.reads(self.to_rgb.color)
+        same_depth = sample_bits(self.decoded.format.name) == sample_bits(from_rgb.pixel_format)
+        return same_planes and same_depth and from_rgb.reads(self.to_rgb.color)
 
     def _can_cut(self) -> bool:
         if self.decoded is None or self.to_rgb is None:

@@ -25,6 +25,7 @@ def open_source(
     fps: Fraction | None = None,
     height: int | None = None,
     limits: Limits | None = None,
+    keep_hdr: bool = False,
 ) -> Source:
     """Open an image, a video or a folder of frames.
 
@@ -35,6 +36,8 @@ def open_source(
         height: Pixels to scale the frames to; None for their own, of images at most those
             that the limits keep.
         limits: Sizes to refuse; None for the defaults.
+        keep_hdr: Whether HDR video stays as it is, in ten bits; otherwise it is tone-mapped
+            to BT.709.
 
     Raises:
         MediaError: The path is missing, empty, damaged, too large, too small or of no known
@@ -46,12 +49,14 @@ def open_source(
     limits = limits or Limits()
     if height is not None:
         limits = replace(limits, kept_pixels=limits.max_image_pixels)
-        source = _opened(path, fps, limits)
+        source = _opened(path, fps, limits, keep_hdr)
         return source if source.height == height else ScaledSource(source, height)
-    return _opened(path, fps, limits)
+    return _opened(path, fps, limits, keep_hdr)
 
 
-def _opened(path: str | os.PathLike[str], fps: Fraction | None, limits: Limits) -> Source:
+def _opened(
+    path: str | os.PathLike[str], fps: Fraction | None, limits: Limits, keep_hdr: bool
+) -> Source:
     if os.path.isdir(path):
         return FolderSource(Path(path), fps or _FOLDER_FRAME_RATE, limits)
     file = checked_file(path)
@@ -60,4 +65,4 @@ def _opened(path: str | os.PathLike[str], fps: Fraction | None, limits: Limits) 
         return ImageSource(file, limits)
     if kind == "animation":
         return AnimationSource(file, fps, limits)
-    return VideoSource(file, fps, limits)
+    return VideoSource(file, fps, limits, keep_hdr)

@@ -13,8 +13,8 @@ from masktalk.media.orientation import Orientation
 _MARGIN = 4
 _SMALLEST = 16
 
-#: Formats whose planes are cut and patched here: one byte a sample, chroma halved both ways.
-HALVED_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuva420p"})
+#: Formats whose planes are cut and patched here: chroma halved both ways.
+HALVED_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuva420p", "yuv420p10le"})
 
 
 def around(low: int, high: int, limit: int) -> tuple[int, int]:
@@ -37,14 +37,20 @@ def align_up(value: int, limit: int) -> int:
     return min(value + value % 2, limit)
 
 
-def plane_views(frame: av.VideoFrame) -> list[npt.NDArray[np.uint8]]:
-    """(h, w) views of the planes of a frame in one of ``HALVED_FORMATS``."""
+def plane_views(frame: av.VideoFrame) -> list[npt.NDArray[Any]]:
+    """Return (h, w) uint8 or uint16 views of a frame's planes, in one of ``HALVED_FORMATS``."""
+    kind = np.dtype(np.uint8 if sample_bits(frame.format.name) == 8 else "<u2")
     views = []
     for plane in frame.planes:
         buffer: Any = plane
-        data = np.frombuffer(buffer, np.uint8)
-        views.append(data.reshape(-1, plane.line_size)[: plane.height, : plane.width])
+        rows = np.frombuffer(buffer, kind).reshape(-1, plane.line_size // kind.itemsize)
+        views.append(rows[: plane.height, : plane.width])
     return views
+
+
+def sample_bits(pixel_format: str) -> int:
+    """Return the bits of a sample of a pixel format, by FFmpeg's name."""
+    return int(av.VideoFormat(pixel_format).components[0].bits)
 
 
 def cut_planes(frame: av.VideoFrame, x0: int, y0: int, x1: int, y1: int) -> av.VideoFrame:

@@ -16,7 +16,8 @@ from masktalk.types import FloatArray, UInt8Array
 #: Pixel format of tone-mapped frames.
 TONE_MAPPED_FORMAT = "yuv420p"
 
-_HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+#: Pixel format of HDR frames that are kept as they are.
+HDR_FORMAT = "yuv420p10le"
 
 #: Linear BT.2020 to linear BT.709 (ITU-R BT.2407, section 2).
 _TO_BT709 = np.array(
@@ -43,7 +44,7 @@ _BRIGHTEST = 60.0
 def needs_tone_mapping(color: Color, pixel_format: av.VideoFormat) -> bool:
     """Tell whether frames are HDR, or of BT.2020's gamut in more than 8 bits."""
     deep = any(part.bits > 8 for part in pixel_format.components)
-    return color.transfer in _HDR_TRANSFERS or (deep and color.primaries == "bt2020")
+    return color.is_hdr or (deep and color.primaries == "bt2020")
 
 
 class ToneMapper:

@@ -23,7 +23,12 @@ from masktalk.media.orientation import Layout, Orientation, square_size
 from masktalk.media.packet_copy import FrameMap
 from masktalk.media.planes import turned, turns_planes
 from masktalk.media.source import Limits, Source, SourceKind
-from masktalk.media.tone_mapping import TONE_MAPPED_FORMAT, ToneMapper, needs_tone_mapping
+from masktalk.media.tone_mapping import (
+    HDR_FORMAT,
+    TONE_MAPPED_FORMAT,
+    ToneMapper,
+    needs_tone_mapping,
+)
 from masktalk.media.tracks import clock_zero, main_video_track
 from masktalk.media.truncation import check_duration
 from masktalk.types import Frame
@@ -48,11 +53,20 @@ class Timing:
 
 
 class VideoSource(Source):
-    """The default or largest moving video track of a file."""
+    """The default or largest moving video track of a file.
+
+    Args:
+        path: The file.
+        rate: Frames per second to deliver; None for its own.
+        limits: Sizes to refuse.
+        keep_hdr: Whether HDR frames stay as they are, in ten bits.
+    """
 
     kind: SourceKind = "video"
 
-    def __init__(self, path: Path, rate: Fraction | None, limits: Limits) -> None:
+    def __init__(
+        self, path: Path, rate: Fraction | None, limits: Limits, keep_hdr: bool = False
+    ) -> None:
         self.path = path
         self.track = main_video_track(path)
         with self._opened() as (container, stream):
@@ -68,11 +82,15 @@ class VideoSource(Source):
                 raise MediaError(path, "holds no video frame that can be decoded", _REPAIR)
             color = Color.of(stream.codec_context)
             aspect: Fraction | None = stream.sample_aspect_ratio
-        hdr = needs_tone_mapping(color, first.format)
+        kept = keep_hdr and color.is_hdr
+        hdr = needs_tone_mapping(color, first.format) and not kept
+        self._deepened = kept and first.format.name != HDR_FORMAT
         self._tone_mapped = color if hdr else None
         self._interlaced = bool(first.interlaced_frame)
         self.color = Color.IMAGE if hdr else color
         self.pixel_format = TONE_MAPPED_FORMAT if hdr else first.format.name
+        if kept:
+            self.pixel_format = HDR_FORMAT
         self._stored_size = first.width, first.height
         self.has_alpha = False
         first_size = first.width, first.height
@@ -85,12 +103,12 @@ class VideoSource(Source):
             size, orientation = Layout(size, orientation).upright, Orientation()
         self.layout = Layout(size, orientation)
         self.width, self.height = self.layout.upright
-        self.has_alpha = _has_alpha(first) and not hdr and self._shows_through()
+        self.has_alpha = _has_alpha(first) and not hdr and not kept and self._shows_through()
 
     @property
     def frame_map(self) -> FrameMap | None:
         """The transform of each decoded frame; None if frames depend on others, or on content."""
-        if self._interlaced or self.has_alpha:
+        if self._interlaced or self.has_alpha or self._deepened:
             return None
         return FrameMap(self.turn or Orientation(), self._tone_mapped)
 
@@ -165,6 +183,8 @@ class VideoSource(Source):
         if self._tone_mapped is not None:
             mapper = ToneMapper(self._tone_mapped)
             timed = ((t, d, mapper(frame)) for t, d, frame in timed)
+        if self._deepened:
+            timed = ((t, d, frame.reformat(format=HDR_FORMAT)) for t, d, frame in timed)
         for time, duration, frame in timed:
             yield time, duration, self._fitted(frame)
 

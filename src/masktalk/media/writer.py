@@ -116,6 +116,7 @@ class Writer:
             alpha=options.has_alpha,
             preferred=options.encoder,
             size=(options.width, options.height),
+            hdr=options.color.is_hdr,
         )
         self._frames = 0
         self._base: tuple[Stored, av.VideoFrame] | None = None
@@ -258,6 +259,8 @@ class Writer:
         size = (options.width + odd[0], options.height + odd[1])
         self._from_rgb = FromRgb(color, pixel_format, size)
         self._video: Any = self._container.add_stream(encoder.name, rate=options.rate)
+        if encoder.name == "libx265" and muxer in ("mp4", "mov"):
+            self._video.codec_tag = "hvc1"  # Apple's players take no other
         context: Any = self._video.codec_context
         context.width, context.height = size
         context.pix_fmt = pixel_format
@@ -283,6 +286,7 @@ def choose_encoder(
     alpha: bool,
     preferred: str | None = None,
     size: tuple[int, int] | None = None,
+    hdr: bool = False,
 ) -> Encoder:
     """Return the encoder of a file to write.
 
@@ -291,6 +295,7 @@ def choose_encoder(
         alpha: Whether transparency is kept.
         preferred: FFmpeg's name of the only encoder to try; None for the best.
         size: (width, height) in pixels; None if it is not known yet.
+        hdr: Whether the video is HDR.
 
     Raises:
         OutputError: The container is unknown.
@@ -305,9 +310,11 @@ def choose_encoder(
         raise EncoderError(
             path, f"{suffix} keeps no transparency", "use .webm or .mov, or give a `background`"
         )
+    if hdr and suffix == ".webm":
+        raise EncoderError(path, f"{suffix} keeps no HDR", "use .mp4, .mov or .mkv")
     if size is None:
-        return pick_encoder(suffix, alpha, preferred)
-    return pick_encoder(suffix, alpha, preferred, size)
+        return pick_encoder(suffix, alpha, preferred, hdr=hdr)
+    return pick_encoder(suffix, alpha, preferred, size, hdr)
 
 
 def _suffix(path: Path, alpha: bool) -> str:
