@@ -17,6 +17,8 @@ LAYERS = {
     "errors": 0,
     "landmarks": 0,
     "option_fields": 0,
+    "numerics": 0,
+    "files": 0,
     "media": 1,
     "weights": 1,
     "faces": 2,

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from masktalk.errors import MissingExtraError
+from masktalk.numerics import to_pcm16
 from masktalk.session import LiveSession, Tick
 from masktalk.types import Audio, Frame
 
@@ -115,7 +116,7 @@ def video_frame(frame: Frame) -> Any:
 
 def audio_frame(audio: Audio) -> Any:
     """Return an ``rtc.AudioFrame`` (mono, 16 bit) with the same samples."""
-    samples = np.rint(audio.samples * 32767).astype(np.int16)
+    samples = to_pcm16(audio.samples)
     return rtc.AudioFrame(
         data=samples.tobytes(),
         sample_rate=audio.sample_rate,

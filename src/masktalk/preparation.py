@@ -29,7 +29,6 @@ from masktalk.avatar import (
     MouthChoice,
     MouthMode,
     SourceRecord,
-    file_digest,
     is_avatar,
 )
 from masktalk.avatar.avatar_cache import cache_limit_bytes, prune_cache, writable_avatars_folder
@@ -37,6 +36,7 @@ from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
 from masktalk.faces.options import parse_face
 from masktalk.faces.painted import is_drawing, look_at_mouth
+from masktalk.files import file_digest
 from masktalk.landmarks import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 from masktalk.media import FrameStore, Source, open_source
 from masktalk.media.source import FirstFrames

@@ -17,6 +17,7 @@ from masktalk.compose import paste
 from masktalk.compose.background import read_background
 from masktalk.engines import Articulator, Engine, Speech, engine_class, frame_count, make_engine
 from masktalk.errors import OptionError
+from masktalk.files import file_digest
 from masktalk.media import (
     Source,
     Writer,
@@ -27,7 +28,6 @@ from masktalk.media import (
     read_audio,
     stream_audio,
 )
-from masktalk.media.local_files import file_digest
 from masktalk.media.writer import choose_encoder
 from masktalk.option_fields import described, parse_seconds
 from masktalk.overlay import engine_for

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from masktalk.avatar import Avatar, FaceTrack, ping_pong
-from masktalk.avatar.avatar_cache import cache_root
 from masktalk.avatar.manifest import FORMAT
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
+from masktalk.files import cache_root
 from masktalk.landmarks import MESH_LANDMARKS
 from masktalk.preparation import PrepareOptions, prepare
 from masktalk.types import Face

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from masktalk.errors import InputError, OptionError
+from masktalk.files import file_digest
 from masktalk.media import open_source
-from masktalk.media.local_files import file_digest
 from masktalk.preparation import PrepareOptions, prepare
 from masktalk.provenance import Ingredient, Marker, Origin, verify
 from masktalk.provenance.certificate import CERTIFICATE_VARIABLE, KEY_VARIABLE

@@ -1,13 +1,6 @@
 """The avatar bundle: prepared once, used by every later render."""
 
-from masktalk.avatar.bundle import (
-    FACES_NAME,
-    OVERLAY_NAME,
-    Avatar,
-    file_digest,
-    is_avatar,
-    ping_pong,
-)
+from masktalk.avatar.bundle import FACES_NAME, OVERLAY_NAME, Avatar, is_avatar, ping_pong
 from masktalk.avatar.facetrack import FaceTrack
 from masktalk.avatar.manifest import (
     IMAGE_FRAME_RATE,
@@ -17,6 +10,7 @@ from masktalk.avatar.manifest import (
     MouthMode,
     SourceRecord,
 )
+from masktalk.files import file_digest
 
 __all__ = [
     "FACES_NAME",

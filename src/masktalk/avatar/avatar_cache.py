@@ -14,10 +14,10 @@ from pathlib import Path
 from masktalk.avatar.bundle import is_avatar
 from masktalk.avatar.manifest import Manifest
 from masktalk.errors import BundleError, OptionError
+from masktalk.files import CACHE_VARIABLE, cache_root
 
 logger = logging.getLogger(__name__)
 
-CACHE_VARIABLE = "MASKTALK_CACHE"
 LIMIT_VARIABLE = "MASKTALK_CACHE_GB"
 
 _DEFAULT_LIMIT_GB = 8.0
@@ -39,14 +39,6 @@ class CachedAvatar:
     source: str
     size_bytes: int
     used: float
-
-
-def cache_root() -> Path:
-    """Return the cache folder: MASKTALK_CACHE, or the user's cache."""
-    base = os.environ.get(CACHE_VARIABLE)
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "masktalk"
 
 
 def cache_limit_bytes() -> int:

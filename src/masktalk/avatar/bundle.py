@@ -9,7 +9,6 @@ engines/NAME/   what an engine keeps for itself
 
 from __future__ import annotations
 
-import hashlib
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from masktalk.avatar.facetrack import FaceTrack
 from masktalk.avatar.manifest import IMAGE_FRAME_RATE, MANIFEST_NAME, Manifest, MouthMode
 from masktalk.errors import BundleError
+from masktalk.files import file_digest
 from masktalk.media import FrameStore
 from masktalk.types import Frame
 
@@ -145,12 +145,3 @@ def ping_pong(step: int, count: int) -> int:
         return 0
     step %= 2 * count - 2
     return step if step < count else 2 * count - 2 - step
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()

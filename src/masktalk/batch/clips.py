@@ -23,8 +23,9 @@ from masktalk.batch.options import Shard
 from masktalk.engines import engine_class, make_engine
 from masktalk.errors import InputError, InputErrors, MasktalkError, OptionError
 from masktalk.faces.options import parse_face
+from masktalk.files import file_digest
 from masktalk.media import audio_duration, open_source
-from masktalk.media.local_files import checked_file, file_digest
+from masktalk.media.local_files import checked_file
 from masktalk.option_fields import parse_fraction
 from masktalk.preparation import PrepareOptions
 from masktalk.rendering import RenderOptions, check_encoding

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from masktalk.batch.clips import Clip
 from masktalk.errors import OutputError
+from masktalk.files import file_digest
 from masktalk.media import open_source, write_atomic
-from masktalk.media.local_files import file_digest
 from masktalk.media.output import cannot_write, remove_stale_parts
 
 STATE_FOLDER = ".masktalk"

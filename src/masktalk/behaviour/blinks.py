@@ -16,6 +16,8 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
+from masktalk.numerics import smoothstep
+
 
 @dataclass(frozen=True)
 class _Figures:
@@ -134,8 +136,7 @@ def lid_closure(since: float) -> float:
     if since < 0 or since >= BLINK_S:
         return 0.0
     if since < f.close_s:
-        part = since / f.close_s
-        return part * part * (3 - 2 * part)
+        return float(smoothstep(since, 0.0, f.close_s))
     if since < f.close_s + f.hold_s:
         return 1.0
     # Lids open fast at first and slow down: the velocity of the up phase peaks early.

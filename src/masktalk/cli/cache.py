@@ -21,10 +21,10 @@ def cache(
     """Show the cache of prepared avatars, or clean it."""
     from masktalk.avatar.avatar_cache import (
         cache_limit_bytes,
-        cache_root,
         cached_avatars,
         prune_cache,
     )
+    from masktalk.files import cache_root
 
     if clean or limit is not None:
         prune_cache(0 if clean else int((limit or 0.0) * (1 << 30)))

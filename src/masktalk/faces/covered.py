@@ -28,6 +28,7 @@ from masktalk.landmarks import (
     UPPER_LIP_INNER,
     VISIBLE_ABOVE_MASK,
 )
+from masktalk.numerics import smoothstep
 from masktalk.types import FloatArray, MouthState
 
 # Above this strength (see guess_strength) the mouth is a guess: half-way, in the logarithm,
@@ -145,5 +146,4 @@ def _hidden() -> FloatArray:
     """(478,) how hidden each point of a covered face is: 0 at the eyes, 1 from the lips down."""
     height = canonical_face().mesh[:, 1]
     level = float(height[list(MOUTH)].mean())
-    rise = np.clip((height - 0.15) / (level - 0.25), 0, 1)
-    return np.asarray(rise * rise * (3 - 2 * rise), np.float32)
+    return np.asarray(smoothstep((height - 0.15) / (level - 0.25)), np.float32)

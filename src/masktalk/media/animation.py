@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from masktalk.errors import MediaError
+from masktalk.files import file_digest
 from masktalk.media.color import Color
 from masktalk.media.constant_frame_rate import estimate_frame_rate, pace
 from masktalk.media.frames import SourceFrame, Stored
-from masktalk.media.local_files import file_digest
 from masktalk.media.orientation import Layout
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame, UInt8Array

@@ -17,9 +17,10 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from masktalk.errors import MediaError
+from masktalk.files import file_digest
 from masktalk.media.color import Color
 from masktalk.media.frames import SourceFrame, Stored
-from masktalk.media.local_files import checked_file, file_digest, raw_photo
+from masktalk.media.local_files import checked_file, raw_photo
 from masktalk.media.orientation import Layout
 from masktalk.media.source import Limits, Source, SourceKind
 from masktalk.types import Frame, UInt8Array

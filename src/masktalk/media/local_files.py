@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -94,15 +93,6 @@ def _refuse_other_formats(file: Path, head: bytes) -> None:
 def raw_photo(path: Path) -> MediaError:
     """Return the error for a raw photo, of which only a thumbnail could be read."""
     return MediaError(path, "is a camera's raw photo", "develop it and save it as JPEG or PNG")
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file's content, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 _REMEDY = "check that it plays in a player, or convert it first"

@@ -12,6 +12,7 @@ import soxr
 
 from masktalk.errors import InputError
 from masktalk.media.downmix import MonoMixer
+from masktalk.numerics import from_pcm16
 from masktalk.types import Audio, FloatArray
 
 #: Samples per second that speech models take.
@@ -106,7 +107,7 @@ def mono_samples(pcm: Any, mix: MonoMixer | None = None) -> FloatArray:
     if samples.ndim not in (1, 2) or (samples.ndim == 2 and not 1 <= samples.shape[1] <= 8):
         raise InputError("speech", f"has shape {samples.shape}", "send (N,) or (N, channels)")
     if samples.dtype == np.int16:
-        samples = samples.astype(np.float32) / np.float32(32768)
+        samples = from_pcm16(samples)
     if samples.dtype.kind != "f":
         raise InputError("speech", f"is {samples.dtype}", "send int16 or float32 samples")
     if not np.isfinite(samples).all():

@@ -13,12 +13,13 @@ import av
 import numpy as np
 
 from masktalk.errors import MediaError
+from masktalk.files import file_digest
 from masktalk.media.color import Color, is_rgb
 from masktalk.media.constant_frame_rate import estimate_frame_rate, pace
 from masktalk.media.convert import FromRgb, ToRgb
 from masktalk.media.deinterlacing import deinterlace
 from masktalk.media.frames import SourceFrame, Stored
-from masktalk.media.local_files import file_digest, open_input, unreadable
+from masktalk.media.local_files import open_input, unreadable
 from masktalk.media.orientation import Layout, Orientation, square_size
 from masktalk.media.packet_copy import FrameMap
 from masktalk.media.planes import turned, turns_planes

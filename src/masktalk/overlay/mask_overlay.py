@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.landmarks import NOSE_BASE, OVERLAY_ANCHORS
+from masktalk.numerics import smoothstep
 from masktalk.types import CHANNELS, Face, FloatArray, Frame, UInt8Array
 
 Field = npt.NDArray[np.floating]
@@ -194,11 +195,11 @@ def _make_basis(box: Box, face: Face) -> _Basis:
     nose = (at - face.point(NOSE_BASE)) / unit
     chin = max(float((face.chin - face.point(NOSE_BASE)) @ down) / unit, 0.3)
     depth, side = (nose @ down) / chin, nose @ across
-    falls = _smoothstep(depth, -0.1, 0.95) * (1 - _smoothstep(depth, 1.3, 2.6))
-    falls *= 1 - _smoothstep(np.abs(side), 0.45, 0.95)
+    falls = smoothstep(depth, -0.1, 0.95) * (1 - smoothstep(depth, 1.3, 2.6))
+    falls *= 1 - smoothstep(np.abs(side), 0.45, 0.95)
     mouth = (at - face.mouth) / unit
     sideways, downwards = mouth @ across, mouth @ down
-    near = np.exp(-(sideways**2 + (downwards / 0.8) ** 2) / (2 * 0.26**2)) * _smoothstep(
+    near = np.exp(-(sideways**2 + (downwards / 0.8) ** 2) / (2 * 0.26**2)) * smoothstep(
         depth, -0.1, 0.4
     )
     return _Basis(
@@ -206,12 +207,6 @@ def _make_basis(box: Box, face: Face) -> _Basis:
         jaw=np.asarray(falls[..., None] * down * unit, np.float32),
         lips=np.asarray((near * sideways * 2)[..., None] * across * unit, np.float32),
     )
-
-
-def _smoothstep(value: Field, low: float, high: float) -> Field:
-    """Interpolate smoothly from 0 at ``low`` to 1 at ``high`` (cubic Hermite)."""
-    step = np.clip((value - low) / (high - low), 0, 1)
-    return np.asarray(step * step * (3 - 2 * step), np.float32)
 
 
 def _invert(forward: Field, spacing: int) -> Field:

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 
 from masktalk.errors import MissingExtraError
+from masktalk.numerics import from_pcm16
 from masktalk.server.problems import RequestError
 from masktalk.types import Audio
 
@@ -59,7 +60,7 @@ async def say(text: str, voice: str, most_seconds: float) -> Audio:
     # A canonical WAV header; its lengths are those of an endless stream, so they say nothing.
     rate = int.from_bytes(sound[24:28], "little")
     pcm = sound[_HEADER : len(sound) - (len(sound) - _HEADER) % 2]
-    return Audio(np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768), rate)
+    return Audio(from_pcm16(np.frombuffer(pcm, "<i2")), rate)
 
 
 async def _talk(process: asyncio.subprocess.Process, text: str, most_bytes: int) -> bytes:

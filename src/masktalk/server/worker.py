@@ -107,10 +107,11 @@ def _hear(task: Hear) -> Finished:
     import numpy as np
 
     from masktalk.media import stream_audio
+    from masktalk.numerics import to_pcm16
 
     parts = []
     for block in stream_audio(task.source, task.rate, Fraction(1)):
-        parts.append(np.rint(block.samples * 32767).astype(np.int16))
+        parts.append(to_pcm16(block.samples))
         if len(parts) > task.seconds:
             raise MediaError(task.source, "is too long", f"cut it to at most {task.seconds:.0f} s")
     samples = np.concatenate(parts)

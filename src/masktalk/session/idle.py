@@ -7,6 +7,7 @@ import numpy as np
 
 from masktalk.behaviour import Behaviour, BehaviourOptions, HeadPose
 from masktalk.engines.warp.eyes import Eyes
+from masktalk.numerics import smoothstep
 from masktalk.types import Face, FloatArray, Frame
 
 #: Poses of the head a second: it moves so slowly that more would only cost.
@@ -91,5 +92,4 @@ def _head_weight(face: Face, width: int, height: int) -> FloatArray:
     near = np.clip(1 - away, 0, 1)
     border = np.minimum.reduce([columns, rows, width - 1 - columns, height - 1 - rows])
     inner = np.clip(border / max(0.12 * min(width, height), 1.0), 0, 1)
-    smooth = near * near * (3 - 2 * near)
-    return np.asarray(np.minimum(smooth * 1.6, 1.0) * inner * inner * (3 - 2 * inner), np.float32)
+    return np.asarray(np.minimum(smoothstep(near) * 1.6, 1.0) * smoothstep(inner), np.float32)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from masktalk.media.resampling import SPEECH_RATE
+from masktalk.numerics import smoothstep
 from masktalk.types import FloatArray
 
 #: Levels per second.
@@ -64,7 +65,7 @@ class SilenceGate:
         for step in range(self._first, min(high, self._first + len(self._active))):
             if self._active[step - self._first]:
                 weight = max(weight, _nearness((step + 0.5) / _STEP_RATE - at))
-        return weight * weight * (3 - 2 * weight)
+        return float(smoothstep(weight))
 
 
 def _nearness(ahead: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from masktalk.media.resampling import SPEECH_RATE
+from masktalk.numerics import to_pcm16
 from masktalk.types import Audio, FloatArray
 
 #: Longest delay of a codec that is taken back, seconds.
@@ -63,7 +64,7 @@ def _encoded(audio: Audio, codec: Codec) -> bytes:
         if codec.bits:
             track.bit_rate = codec.bits
         resampler = av.AudioResampler(codec.layout, "mono", codec.rate, track.frame_size or 0)
-        pcm = np.clip(audio.samples * 32767, -32768, 32767).astype(np.int16)
+        pcm = to_pcm16(audio.samples)
         frame = av.AudioFrame.from_ndarray(pcm[None], "s16", "mono")
         frame.sample_rate = SPEECH_RATE
         for source in (frame, None):

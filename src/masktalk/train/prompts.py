@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from masktalk.errors import InputError
 from masktalk.media.resampling import SPEECH_RATE
+from masktalk.numerics import from_pcm16
 from masktalk.speech.align import align
 from masktalk.speech.events import steps_of
 from masktalk.speech.network import Network, NetworkStage
@@ -104,7 +105,7 @@ def make_prompts(
 def _read(path: Path) -> Audio:
     with av.open(str(path), format="g722") as container:
         parts = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
-    samples = np.concatenate(parts).astype(np.float32) / np.float32(32768)
+    samples = from_pcm16(np.concatenate(parts))
     return Audio(samples, SPEECH_RATE)
 
 

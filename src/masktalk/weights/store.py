@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from masktalk.errors import MissingExtraError, WeightsError
-from masktalk.weights.checkpoint import file_sha256
+from masktalk.files import cache_root, file_digest
 from masktalk.weights.table import WeightFile, weight_file
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class WeightStore:
     """
 
     def __init__(self, folder: Path | None = None, state: Path | None = None) -> None:
-        self._state = state if state is not None else cache_folder()
+        self._state = state if state is not None else cache_root() / "weights"
         self.folder = folder or self._chosen_folder()
         if self.folder is not None and not self.folder.is_dir():
             raise WeightsError(self.folder, "no such folder", "name a models/ folder")
@@ -98,7 +98,7 @@ class WeightStore:
         expected = row.sha256 or self._read("pins.json").get(name)
         if expected is None:
             return Verdict(name, path, "unpinned", "no hash is known for it")
-        actual = file_sha256(path)
+        actual = file_digest(path)
         if actual != expected:
             return Verdict(name, path, "wrong", f"sha256 {actual[:12]}…, not {expected[:12]}…")
         return Verdict(name, path, "ok")
@@ -185,15 +185,6 @@ def _hub(required: bool = True) -> Any:
             "huggingface_hub", "is not installed", "pip install 'masktalk[musetalk]'"
         ) from error
     return huggingface_hub
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloaded weights and of what is made from them."""
-    base = os.environ.get("MASKTALK_CACHE")
-    if base:
-        return Path(base) / "weights"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "masktalk" / "weights"
 
 
 _BLOCK = 1 << 20

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from masktalk.engines.sadtalker.crop import Region
+from masktalk.numerics import smoothstep
 from masktalk.types import FloatArray, Patch, UInt8Array
 
 #: Width of the feather, in sides of the region.
@@ -73,5 +74,4 @@ def _ramp(begin: int, length: int, limit: int) -> FloatArray:
     fall = np.ones(length)
     if begin + length < limit:
         fall = np.clip((length - 1 - index) / feather, 0, 1)
-    nearest = np.minimum(rise, fall)
-    return np.asarray(nearest * nearest * (3 - 2 * nearest))
+    return np.asarray(smoothstep(np.minimum(rise, fall)))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from masktalk.numerics import smoothstep
 from masktalk.types import FloatArray, UInt8Array
 
 #: Nodes per eye distance.
@@ -97,8 +98,7 @@ def interpolation(places: FloatArray, sites: FloatArray) -> FloatArray:
 
 def smooth_step(t: FloatArray) -> FloatArray:
     """Interpolate (N,) or (H, W) values smoothly: 0 below 0, 1 above 1 (cubic Hermite)."""
-    clipped = np.clip(t, 0.0, 1.0)
-    return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
+    return np.asarray(smoothstep(t), np.float32)
 
 
 def sample(field: FloatArray, at: FloatArray, outside: float | None = None) -> FloatArray:

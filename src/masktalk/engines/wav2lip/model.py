@@ -26,9 +26,10 @@ from masktalk.engines.wav2lip.onnx_runtime import (
 from masktalk.engines.wav2lip.options import Wav2LipOptions
 from masktalk.engines.wav2lip.runtime import Features, Runtime, TorchRuntime
 from masktalk.errors import MissingExtraError, OptionError
+from masktalk.files import cache_root
 from masktalk.speech.mel import MEL
 from masktalk.types import FloatArray
-from masktalk.weights import WeightStore, cache_folder
+from masktalk.weights import WeightStore
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ def _graphs(key: ModelKey) -> tuple[Path, int]:
     network = _network(key)
     content = f"{_GRAPH_FORMAT} {key.checkpoint.resolve()} {key.stamp}"
     name = hashlib.sha256(content.encode()).hexdigest()[:20]
-    folder = cache_folder() / "wav2lip" / name
+    folder = cache_root() / "weights" / "wav2lip" / name
     return exported_graphs(lambda: network, folder), network.layout.size
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from masktalk.demo.faces import draw_cartoon
 from masktalk.media import Writer, WriterOptions, read_audio
 from masktalk.media.encoders import configure, pick_encoder
+from masktalk.numerics import to_pcm16
 from masktalk.preparation import prepare
 from masktalk.rendering import RenderOptions, render
 from masktalk.types import Frame, Progress, UInt8Array, no_progress
@@ -182,7 +183,7 @@ def _write_speech(path: Path, seconds: int) -> Path:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(audio.sample_rate)
-        file.writeframes((samples * 32767).astype("<i2").tobytes())
+        file.writeframes(to_pcm16(samples).tobytes())
     return path
 
 

@@ -23,6 +23,7 @@ from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamT
 from av.audio.resampler import AudioResampler
 
 from masktalk.errors import MasktalkError
+from masktalk.numerics import to_pcm16
 from masktalk.server.live.manager import AUDIO_RATE, LiveSession
 from masktalk.server.live.viewers import Reservation, Viewer
 from masktalk.server.messages import SessionDescription
@@ -91,7 +92,7 @@ class SoundTrack(AudioStreamTrack):
 
     def play(self, samples: np.ndarray[Any, Any]) -> None:
         """Queue (N,) float32 samples in [-1, 1]."""
-        self._rest = np.concatenate([self._rest, np.rint(samples * 32767).astype(np.int16)])
+        self._rest = np.concatenate([self._rest, to_pcm16(samples)])
         while len(self._rest) >= _PACKET:
             if self._packets.full():
                 self._packets.get_nowait()

@@ -16,6 +16,7 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from masktalk.errors import MasktalkError
+from masktalk.numerics import to_pcm16
 from masktalk.server.live.manager import LiveSession
 from masktalk.server.live.viewers import Viewer
 from masktalk.server.messages import (
@@ -170,7 +171,7 @@ async def _drain(viewer: Viewer) -> None:
 
 
 def _pcm16(tick: Tick) -> bytes:
-    return bytes(np.rint(tick.audio.samples * 32767).astype("<i2").tobytes())
+    return to_pcm16(tick.audio.samples).tobytes()
 
 
 def _webp(frame: Frame) -> bytes:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import soxr
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from masktalk.numerics import to_pcm16
 from masktalk.server.jobs import source_path
 from masktalk.server.live.manager import AUDIO_RATE
 from masktalk.server.messages import SayRequest, SpeechInfo
@@ -23,7 +23,7 @@ from masktalk.server.services import IdPath, Served, Services
 from masktalk.server.store import SpeechRecord, new_id
 from masktalk.server.tasks import Finished, Hear
 from masktalk.server.uploads import RAW_BODY, announced_bytes, clean_name, receive
-from masktalk.types import Audio, FloatArray
+from masktalk.types import Audio
 
 router = APIRouter(prefix="/api/speech", tags=["speech"])
 
@@ -123,14 +123,10 @@ def _write_spoken(folder: Path, spoken: Audio) -> None:
     """Our own synthesiser's sound needs no looking into: write it as it is, and as samples."""
     with wave.open(str(source_path(folder, _WAV)), "wb") as file:
         file.setparams((1, 2, spoken.sample_rate, 0, "NONE", ""))
-        file.writeframes(_pcm16(spoken.samples).tobytes())
+        file.writeframes(to_pcm16(spoken.samples).tobytes())
     live = soxr.resample(spoken.samples, spoken.sample_rate, AUDIO_RATE)
     with (folder / SAMPLES).open("wb") as file:
-        np.save(file, _pcm16(live), allow_pickle=False)
-
-
-def _pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:
-    return np.asarray(np.rint(np.clip(samples, -1, 1) * 32767), np.int16)
+        np.save(file, to_pcm16(live), allow_pickle=False)
 
 
 def _remember(served: Services, speech: SpeechRecord) -> SpeechInfo:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from masktalk.engines.musetalk.whisper_stream import Encoder
 from masktalk.errors import InputError, MasktalkError, OutputError
+from masktalk.files import file_digest
 from masktalk.media import write_atomic
 from masktalk.train.musetalk.clips import (
     AUDIO,
@@ -26,7 +27,6 @@ from masktalk.train.musetalk.clips import (
     write_clip,
 )
 from masktalk.types import Progress, no_progress
-from masktalk.weights import file_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ def prepare_set(
     index.skipped = {}
     for done, video in enumerate(videos):
         progress("preparing videos", done, len(videos))
-        key = file_sha256(video)
+        key = file_digest(video)
         record = index.clips.get(key)
         if record is None or not _intact(folder, record):
             record = _prepared(video, key, folder, preparation, index, progress)
@@ -185,7 +185,7 @@ def _opened(folder: Path, settings: str) -> Index:
 def _intact(folder: Path, record: ClipRecord) -> bool:
     return all(
         (folder / record.folder / name).is_file()
-        and file_sha256(folder / record.folder / name) == digest
+        and file_digest(folder / record.folder / name) == digest
         for name, digest in record.files.items()
     )
 
@@ -202,7 +202,7 @@ def _prepared(
     building = Path(tempfile.mkdtemp(prefix=".clip-", dir=folder))
     try:
         frames = write_clip(video, building, preparation.encoder, preparation.options, progress)
-        files = {name: file_sha256(building / name) for name in (FACES, REGIONS, PLACES, AUDIO)}
+        files = {name: file_digest(building / name) for name in (FACES, REGIONS, PLACES, AUDIO)}
         target = folder / key[:16]
         shutil.rmtree(target, ignore_errors=True)
         building.rename(target)

@@ -8,9 +8,10 @@ import torch
 
 from masktalk.engines.musetalk.finetuning import FinetunedWeights, read_card
 from masktalk.errors import OutputError, WeightsError
+from masktalk.files import file_digest
 from masktalk.media import check_output
 from masktalk.media.output import PartFile
-from masktalk.weights import file_sha256, load_tensors
+from masktalk.weights import load_tensors
 
 
 def merge(run: Path, base: Path, output: Path, overwrite: bool = False) -> Path:
@@ -31,7 +32,7 @@ def merge(run: Path, base: Path, output: Path, overwrite: bool = False) -> Path:
     check_output(output, overwrite)
     tuned = FinetunedWeights.read(run)
     expected = read_card(tuned.path.parent).get("base")
-    if expected is not None and file_sha256(base) != expected:
+    if expected is not None and file_digest(base) != expected:
         raise WeightsError(base, "is not the base of this run", "give the file it started from")
     tensors = load_tensors(base)
     tensors.update(tuned.merged(tensors))

@@ -20,6 +20,7 @@ from masktalk.engines.musetalk.whisper import WhisperStates
 from masktalk.errors import OutputError
 from masktalk.faces import LocateOptions
 from masktalk.faces.options import parse_face
+from masktalk.files import file_digest
 from masktalk.train.musetalk.clips import Clip, ClipOptions
 from masktalk.train.musetalk.dataset import Index, Preparation, open_clips, prepare_set, videos_in
 from masktalk.train.musetalk.losses import LossWeights, Objective
@@ -37,7 +38,7 @@ from masktalk.train.musetalk.sync_expert import SyncExpert
 from masktalk.train.musetalk.trainer import Trainer
 from masktalk.train.musetalk.validation import Figures, Validator
 from masktalk.types import Progress, no_progress
-from masktalk.weights import WeightStore, file_sha256
+from masktalk.weights import WeightStore
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _prepare(
     clips = ClipOptions(
         LocateOptions(face=parse_face(options.face)), upstream=options.compat == "upstream"
     )
-    digest = file_sha256(paths.whisper)
+    digest = file_digest(paths.whisper)
     whisper = WhisperStates.load(paths.whisper, device)
     target = options.prepared or folder / PREPARED
     index = prepare_set(videos, target, Preparation(whisper, digest, clips), progress)
@@ -133,7 +134,7 @@ class _Run:
         index: Index,
     ) -> None:
         self.options, self.folder, self.index = options, folder, index
-        self._base = file_sha256(paths.unet)
+        self._base = file_digest(paths.unet)
         compute = choose_compute(options.device, options.precision, None)
         torch.manual_seed(options.seed)
         plan = memory_plan(options, _memory_gb(compute.device))

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from masktalk.errors import MasktalkError
+from masktalk.numerics import from_pcm16
 from masktalk.train.synthesis.voice import Segment, Utterance
 from masktalk.types import Audio
 
@@ -101,7 +102,7 @@ class EspeakVoice:
             Segment(start / rate, end / rate, symbol)
             for (start, symbol), end in zip(marks, ends, strict=False)
         )
-        audio = Audio((samples / np.float32(32768)).astype(np.float32), rate)
+        audio = Audio(from_pcm16(samples), rate)
         return Utterance(audio, segments, "ipa")
 
 

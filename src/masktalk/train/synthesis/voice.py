@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from masktalk.numerics import from_pcm16
 from masktalk.types import Audio
 
 
@@ -69,7 +70,7 @@ def read_wave(path: Path) -> Audio:
     with wave.open(str(path), "rb") as reader:
         rate = reader.getframerate()
         samples = np.frombuffer(reader.readframes(reader.getnframes()), "<i2")
-    return Audio((samples / np.float32(32768)).astype(np.float32), rate)
+    return Audio(from_pcm16(samples), rate)
 
 
 def segments_from_ends(lines: list[tuple[str, float]]) -> tuple[Segment, ...]:
