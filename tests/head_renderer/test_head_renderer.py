@@ -13,7 +13,9 @@ from masktalk.head_renderer import (
     fold_norms,
     rotation_matrix,
     transform_keypoints,
+    use_winograd,
 )
+from masktalk.head_renderer.inference import WinogradConv2d
 from masktalk.head_renderer.keypoints import bins_to_degrees
 from masktalk.head_renderer.layers import SpectralConv2d
 from masktalk.head_renderer.spade import conv3_of_upsampled
@@ -82,6 +84,17 @@ def test_phases_equal_the_convolution_of_the_enlargement(scale):
     small = torch.rand((2, 6, 7, 5))
     plain = conv(torch.nn.functional.interpolate(small, scale_factor=scale))
     assert (conv3_of_upsampled(small, conv, scale) - plain).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [(8, 8), (13, 22), (64, 64)])
+@torch.inference_mode()
+def test_winograd_equals_the_convolution(size):
+    conv = torch.nn.Sequential(torch.nn.Conv2d(128, 130, 3, padding=1))
+    x = torch.randn((2, 128, *size), generator=torch.Generator().manual_seed(4))
+    plain = conv(x)
+    fast = use_winograd(conv)
+    assert isinstance(fast[0], WinogradConv2d)
+    assert (fast(x) - plain).abs().max() < 1e-4 * plain.std()
 
 
 @torch.inference_mode()

@@ -29,6 +29,7 @@ from masktalk.cli import (
     prepare,
     render,
     review,
+    sadtalker,
     serve,
     sheet,
     train,
@@ -114,6 +115,7 @@ def make_app(command: str | None = None) -> typer.Typer:
         name="train",
     )
     app.command()(wav2lip.wav2lip)
+    app.command(cls=sadtalker.AngleListCommand)(sadtalker.sadtalker)
     app.add_typer(evaluate.app, name="evaluate")
     app.command()(bench.bench)
     app.command()(bench.bench_live)

@@ -7,13 +7,13 @@ upscaling as parameters and knows nothing of audio.
 """
 
 from masktalk.head_renderer.generator import GeneratorConfig, HeadGenerator, SourceFeatures
+from masktalk.head_renderer.inference import fold_norms, use_winograd
 from masktalk.head_renderer.keypoints import (
     HeadPose,
     KeypointDetector,
     rotation_matrix,
     transform_keypoints,
 )
-from masktalk.head_renderer.layers import fold_norms
 from masktalk.head_renderer.renderer import HeadRenderer, SourceHead
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "fold_norms",
     "rotation_matrix",
     "transform_keypoints",
+    "use_winograd",
 ]

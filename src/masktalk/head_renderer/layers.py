@@ -1,11 +1,10 @@
-"""Convolution blocks of the head renderer, and the folding of their normalisations."""
+"""Convolution blocks of the head renderer."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 #: Slope of the leaky ReLU after the warped features; torch's default.
 WARPED_LEAKY_SLOPE = 0.01
@@ -118,23 +117,3 @@ class SpectralConv2d(nn.Module):
                 assert conv.bias is not None
                 conv.bias.copy_(self.bias)
         return conv
-
-
-def fold_norms(network: nn.Module) -> nn.Module:
-    """Fold spectral and batch normalisation into the convolutions before them, in place.
-
-    Exact at inference up to rounding; a batch normalisation that no convolution precedes
-    (the first of a pre-activation block) stays.
-    """
-    for module in list(network.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, SpectralConv2d):
-                setattr(module, name, child.fold())
-        if isinstance(module, (SameBlock2d, SameBlock3d)):
-            if isinstance(module.norm, (nn.BatchNorm2d, nn.BatchNorm3d)):
-                module.conv = fuse_conv_bn_eval(module.conv, module.norm)
-                module.norm = nn.Identity()
-        elif isinstance(module, ResBlock3d) and isinstance(module.norm2, nn.BatchNorm3d):
-            module.conv1 = fuse_conv_bn_eval(module.conv1, module.norm2)
-            module.norm2 = nn.Identity()
-    return network.requires_grad_(False)

@@ -34,8 +34,9 @@ class Spade(nn.Module):
         super().__init__()
         shared = nn.Conv2d(label.map, label.hidden, 3, padding=1)
         self.mlp_shared = nn.Sequential(shared, nn.ReLU())
-        self.mlp_gamma = nn.Conv2d(label.hidden, channels, 3, padding=1)
-        self.mlp_beta = nn.Conv2d(label.hidden, channels, 3, padding=1)
+        self.mlp_gamma: nn.Module = nn.Conv2d(label.hidden, channels, 3, padding=1)
+        self.mlp_beta: nn.Module = nn.Conv2d(label.hidden, channels, 3, padding=1)
+        self.mlp_both: nn.Module | None = None
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """Normalise (B, C, f H, f W) by a (B, L, H, W) map, f a whole number."""
@@ -43,15 +44,34 @@ class Spade(nn.Module):
         assert isinstance(shared, nn.Conv2d)
         scale = x.shape[-1] // label.shape[-1]
         hidden = functional.relu(conv3_of_upsampled(label, shared, scale))
-        normalised = functional.instance_norm(x)
-        return torch.addcmul(self.mlp_beta(hidden), normalised, 1 + self.mlp_gamma(hidden))
+        if self.mlp_both is None:
+            gain, offset = 1 + self.mlp_gamma(hidden), self.mlp_beta(hidden)
+        else:
+            gain, offset = self.mlp_both(hidden).chunk(2, dim=1)
+        return torch.addcmul(offset, functional.instance_norm(x), gain)
+
+    def fold(self) -> None:
+        """Join the convolutions of scale and offset into one, the scale's 1 in its bias."""
+        assert isinstance(self.mlp_gamma, nn.Conv2d)
+        assert isinstance(self.mlp_beta, nn.Conv2d)
+        hidden, channels = self.mlp_gamma.in_channels, self.mlp_gamma.out_channels
+        both = nn.Conv2d(hidden, 2 * channels, 3, padding=1).to(self.mlp_gamma.weight)
+        pair = (self.mlp_gamma, self.mlp_beta)
+        with torch.no_grad():
+            assert both.bias is not None
+            both.weight.copy_(torch.cat([conv.weight for conv in pair]))
+            both.bias.copy_(torch.cat([conv.bias for conv in pair if conv.bias is not None]))
+            both.bias[:channels] += 1
+        self.mlp_both = both
+        self.mlp_gamma, self.mlp_beta = nn.Identity(), nn.Identity()
 
 
 def conv3_of_upsampled(x: Tensor, conv: nn.Conv2d, scale: int) -> Tensor:
     """Apply a 3x3 convolution to a nearest-neighbour enlargement without making it.
 
     Every output phase sees at most 2x2 different pixels of the small map, so that its
-    nine weights are summed to at most four. Exact up to the order of summation.
+    nine weights are summed to at most four, and inner phases are all the same. Exact up to
+    the order of summation.
 
     Args:
         x: (B, C, H, W) the small map.
@@ -66,30 +86,33 @@ def conv3_of_upsampled(x: Tensor, conv: nn.Conv2d, scale: int) -> Tensor:
         return result
     batch, _, height, width = x.shape
     padded = functional.pad(x, (1, 1, 1, 1))
-    out = x.new_empty(batch, conv.out_channels, height * scale, width * scale)
-    for row in range(scale):
-        rows, first_row = _taps(conv.weight, 2, row, scale)
-        for column in range(scale):
-            kernel, first_column = _taps(rows, 3, column, scale)
-            seen = padded[
-                :,
-                :,
-                first_row : first_row + height + kernel.shape[2] - 1,
-                first_column : first_column + width + kernel.shape[3] - 1,
-            ]
-            out[:, :, row::scale, column::scale] = functional.conv2d(seen, kernel, conv.bias)
-    return out
+    out = x.new_empty(batch, conv.out_channels, height, scale, width, scale)
+    for row_phases in _phases(scale):
+        rows, top = _taps(conv.weight, 2, row_phases, scale)
+        for column_phases in _phases(scale):
+            kernel, left = _taps(rows, 3, column_phases, scale)
+            bottom, right = top + height + kernel.shape[2] - 1, left + width + kernel.shape[3] - 1
+            seen = padded[:, :, top:bottom, left:right]
+            made = functional.conv2d(seen, kernel, conv.bias)
+            out[:, :, :, row_phases, :, column_phases] = made[:, :, :, None, :, None]
+    return out.view(batch, conv.out_channels, height * scale, width * scale)
 
 
-def _taps(weight: Tensor, axis: int, phase: int, scale: int) -> tuple[Tensor, int]:
-    """Sum the three taps along an axis that fall on one small pixel at one phase.
+def _phases(scale: int) -> list[slice]:
+    """Return the phases along an axis that see the same pixels: first, inner ones, last."""
+    parts = [slice(0, 1), slice(1, scale - 1), slice(scale - 1, scale)]
+    return [part for part in parts if part.start < part.stop]
+
+
+def _taps(weight: Tensor, axis: int, phases: slice, scale: int) -> tuple[Tensor, int]:
+    """Sum the three taps along an axis that fall on one small pixel at some phases.
 
     Returns the summed taps and the first one's position in the map padded by one.
     """
     first, middle, last = weight.unbind(axis)
-    if phase == 0:
+    if phases.start == 0:
         return torch.stack([first, middle + last], axis), 0
-    if phase == scale - 1:
+    if phases.stop == scale:
         return torch.stack([first + middle, last], axis), 1
     return (first + middle + last).unsqueeze(axis), 1
 

@@ -21,6 +21,7 @@ from masktalk.head_renderer import (
     HeadRenderer,
     KeypointDetector,
     fold_norms,
+    use_winograd,
 )
 from masktalk.weights import WeightStore, fill_network, load_tensors
 
@@ -124,8 +125,11 @@ def load_networks(files: Files, compute: Compute) -> Networks:
         name: _filled(build, files.networks, states.pop(name)) for name, build in _BUILDERS.items()
     }
     mapper = _filled(_mapping, files.mapping, mapping).to(compute.device)
+    generator = fold_norms(made.pop("generator"))
+    if compute.device.type == "cpu" and compute.dtype == torch.float32:
+        use_winograd(generator)
     renderer = HeadRenderer(
-        cast(HeadGenerator, fold_norms(made.pop("generator"))),
+        cast(HeadGenerator, generator),
         cast(KeypointDetector, fold_norms(made.pop("keypoints"))),
         compute.device,
         compute.dtype,

@@ -40,8 +40,6 @@ _SHRINK_FROM_PX = 1024
 #: The aligned picture: its side in pixels, and the face's size in it.
 ALIGNED_PX = 224
 _ALIGNED_FACE_PX = 102.0
-#: Side in pixels of the picture in which the face is placed.
-PLACEMENT_PX = 256
 
 
 @dataclass(frozen=True)
@@ -187,8 +185,8 @@ class UpstreamCrop:
         return Region(x0, y0, x1 - x0, y1 - y0)
 
 
-def cut_out(picture: UInt8Array, region: Region, side: int) -> UInt8Array:
-    """Return a region of a picture as a (side, side, 3) one.
+def cut_out(picture: UInt8Array, region: Region, size: tuple[int, int]) -> UInt8Array:
+    """Return a region of a picture, resized to (h, w, 3).
 
     What lies outside the picture is filled with its nearest pixels; a region of more than
     twice the size is averaged, so that nothing aliases.
@@ -196,23 +194,27 @@ def cut_out(picture: UInt8Array, region: Region, side: int) -> UInt8Array:
     Args:
         picture: (H, W, 3) uint8.
         region: See there.
-        side: Pixels.
+        size: Width and height of the result.
     """
     height, width = picture.shape[:2]
-    x1, y1 = region.x + region.width, region.y + region.height
-    margins = (max(-region.y, 0), max(y1 - height, 0), max(-region.x, 0), max(x1 - width, 0))
-    inside = picture[max(region.y, 0) : max(y1, 0), max(region.x, 0) : max(x1, 0)]
-    if any(margins):
-        inside = np.asarray(cv2.copyMakeBorder(inside, *margins, cv2.BORDER_REPLICATE), np.uint8)
-    shrinks = max(region.width, region.height) > 2 * side
+    rows = np.clip(np.arange(region.y, region.y + region.height), 0, height - 1)
+    columns = np.clip(np.arange(region.x, region.x + region.width), 0, width - 1)
+    cut = np.ascontiguousarray(picture[rows[:, None], columns])
+    shrinks = region.width > 2 * size[0] or region.height > 2 * size[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(inside, (side, side), interpolation=how), np.uint8)
+    return np.asarray(cv2.resize(cut, size, interpolation=how), np.uint8)
 
 
-def points_in(points: Points, region: Region, side: float = PLACEMENT_PX) -> Points:
-    """Return (N, 2) points of the picture in a region that is resized to a side."""
-    scale = side / np.array([region.width, region.height])
-    return (points - (region.x, region.y)) * scale
+def points_in(points: FloatArray, region: Region, size: tuple[int, int]) -> Points:
+    """Return (N, 2) points of the picture in a region that is resized.
+
+    Args:
+        points: (N, 2) in pixels of the picture.
+        region: See there.
+        size: Width and height that the region is resized to.
+    """
+    scale = np.array(size) / (region.width, region.height)
+    return np.asarray((points - (region.x, region.y)) * scale, np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,6 +108,7 @@ class SadTalkerEngine(Engine):
         """
         from masktalk.engines.sadtalker.curves import STEP_RATE, STEP_SAMPLES, whole_steps
         from masktalk.engines.sadtalker.performance import Animator, Performer
+        from masktalk.engines.sadtalker.reference import read_references
 
         samples, seconds = _heard(speech)
         total = frame_count(seconds, speech.rate)
@@ -122,7 +123,9 @@ class SadTalkerEngine(Engine):
             steps = len(samples) // STEP_SAMPLES
         performer = Performer(networks.expression, networks.pose, motion)
         performance = performer.perform(
-            whole_steps(samples, max(steps, 1)), heads.get(_home(avatar)).coefficients
+            whole_steps(samples, max(steps, 1)),
+            heads.get(_home(avatar)).coefficients,
+            read_references(self.options, networks.recon),
         )
         animator = Animator(networks.expression, networks.mapping, motion)
         self._announce(total)

@@ -77,19 +77,20 @@ def cut_head(frame: UInt8Array, points: Points, rule: CropRule) -> HeadPicture:
         rule: See there.
     """
     height, width = frame.shape[:2]
+    side = (rule.side, rule.side)
     if not rule.upstream:
         region = head_region(points, (width, height), rule.mode)
-        pixels = cut_out(frame, region, rule.side)
-        return HeadPicture(pixels, region, points_in(points, region, rule.side))
+        pixels = cut_out(frame, region, side)
+        return HeadPicture(pixels, region, points_in(points, region, side))
     crop = UpstreamCrop.around(points, (width, height))
     if rule.mode == "resize":
         crop = UpstreamCrop((width, height), (0, 0, width, height), crop.quad)
     region = crop.region(rule.mode)
     small = np.asarray(cv2.resize(frame, crop.resized), np.uint8)
     cut = small[region.y : region.y + region.height, region.x : region.x + region.width]
-    pixels = np.asarray(cv2.resize(cut, (rule.side, rule.side)), np.uint8)
+    pixels = np.asarray(cv2.resize(cut, side), np.uint8)
     shrink = crop.resized[0] / width
-    seen = points_in(points * shrink, region, rule.side)
+    seen = points_in(points * shrink, region, side)
     place = (region.x, region.y, region.width, region.height)
     return HeadPicture(pixels, Region(*(round(value / shrink) for value in place)), seen)
 
