@@ -71,9 +71,9 @@ def test_the_source_is_prepared_once_and_frames_are_made_once(
     made = count(monkeypatch, HeadGenerator, "forward")
     for seed in (1, 2):
         options = {"seed": seed, "batch_size": 2, "preprocess": "extfull"}
-        assert len(speak(engine(checkpoints, **options), picture, voice(5))) == 5
+        assert len(speak(engine(checkpoints, **options), picture, voice(3))) == 3
     assert len(encoded) == len(found) == len(read) == 1
-    assert made == [2, 2, 1, 2, 2, 1]
+    assert made == [2, 1, 2, 1]
 
 
 def test_what_nobody_sees_is_not_made(checkpoints, picture, monkeypatch):
@@ -99,7 +99,7 @@ def test_no_speech_is_no_frame(checkpoints, picture):
 def test_seeds_and_styles_matter(checkpoints, picture):
     def last(**options):
         made = engine(checkpoints, head_motion=3, **options)
-        return speak(made, picture, voice(3), wanted=lambda step: step == 2)[-1].pixels
+        return speak(made, picture, voice(2), wanted=lambda step: step == 1)[-1].pixels
 
     assert (last(seed=1) == last(seed=1)).all()
     assert (last(seed=1) != last(seed=2)).any()

@@ -16,6 +16,7 @@ _EXTRAS = {
     "musetalk": ("torch", "diffusers", "transformers", "safetensors", "huggingface_hub", "yaml"),
     "wav2lip": ("torch", "safetensors", "huggingface_hub", "onnx"),
     "openvino": ("openvino",),
+    "sadtalker": ("torch", "safetensors", "huggingface_hub"),
     "server": ("fastapi", "uvicorn", "aiortc", "multipart", "prometheus_client"),
 }
 

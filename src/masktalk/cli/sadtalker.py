@@ -93,7 +93,7 @@ def _flag(name: str, text: str, panel: str, hidden: bool = False) -> Any:
 
 @dataclass(frozen=True)
 class FileFlags:
-    """Where things are and go."""
+    """Paths of what is read and written."""
 
     driven_audio: Annotated[Path, _flag("driven_audio", "The speech.", _FILES)]
     source_image: Annotated[Path, _flag("source_image", "The picture.", _FILES)]
@@ -113,7 +113,7 @@ class FileFlags:
 
 @dataclass(frozen=True)
 class LookFlags:
-    """What is generated."""
+    """Choices about the video."""
 
     pose_style: Annotated[int, _flag("pose_style", "Manner of movement, 0 to 45.", _LOOK)] = 0
     size: Annotated[int, _flag("size", "Pixels of the head: 256 or 512.", _LOOK)] = 256
@@ -143,7 +143,7 @@ class LookFlags:
 
 @dataclass(frozen=True)
 class WorkFlags:
-    """How it is computed."""
+    """Choices about the computation."""
 
     batch_size: Annotated[int | None, _flag("batch_size", "Frames at a time.", _WORK)] = None
     cpu: Annotated[bool, _flag("cpu", "Compute on the processor.", _WORK)] = False

@@ -60,7 +60,7 @@ class SadTalkerEngine(Engine):
         lookahead=Fraction(0),
         weights=("sadtalker-256", "sadtalker-mapping-full"),
         covered=False,
-        extra="musetalk",
+        extra="sadtalker",
         articulated=False,
     )
     Options: ClassVar[type[EngineOptions]] = SadTalkerOptions
