@@ -24,7 +24,7 @@ from masktalk.engines.sadtalker.curves import (
     smooth_motion,
     whole_steps,
 )
-from masktalk.engines.sadtalker.performance import MotionOptions, Performer
+from masktalk.engines.sadtalker.performance import MotionOptions, Performer, natural_movement
 from masktalk.engines.sadtalker.reference import at_step_rate
 from tests.sadtalker.tiny import NETWORKS, state
 
@@ -143,3 +143,19 @@ def test_a_reference_is_read_at_its_own_rate(rate):
     curve = at_step_rate(seconds[:, None].astype(np.float32), rate)
     assert abs(len(curve) - 100) <= 1
     np.testing.assert_allclose(curve[:90, 0], np.arange(90) / 25, atol=1e-3)
+
+
+def test_natural_movement_is_seeded_and_blinks():
+    t = np.arange(640 * 150) / 16000
+    loud = np.clip(np.sin(2 * np.pi * 2 * t), 0, None)
+    samples = sum(np.sin(2 * np.pi * 120 * h * t) / h for h in range(1, 8)) * loud * 0.2
+    samples = samples.astype(np.float32)
+    motion, closure = natural_movement(samples, 150, 1)
+    again, _ = natural_movement(samples, 150, 1)
+    other, _ = natural_movement(samples, 150, 2)
+    assert (motion == again).all()
+    assert (motion != other).any()
+    assert 0.005 < np.abs(motion[:, :3]).max() < 0.5
+    assert (motion[:, 3:] == 0).all()
+    assert closure.max() > 0.9
+    assert np.abs(np.diff(motion, axis=0)).max() < 0.05

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -86,6 +87,7 @@ def has_bf16_matrix_unit() -> bool:
     return bool(capabilities.get("amx_bf16"))
 
 
+@cache
 def estimate_seconds(compute: Compute, macs: float) -> float:
     """Return the seconds that a number of multiply-adds take, by timing a short convolution."""
     made: Any = {"device": compute.device, "dtype": compute.dtype}

@@ -24,6 +24,7 @@ from masktalk.engines.musetalk.whisper_windows import (
     Padding,
     UpstreamWindows,
 )
+from masktalk.engines.prepared import prepared_folder
 from masktalk.errors import NoFaceError
 from masktalk.media.resampling import speech_samples
 from masktalk.speech.silence import SilenceGate
@@ -167,17 +168,17 @@ class MuseTalkEngine(Engine):
 
     def _materials(self, avatar: Avatar, boxes: Sequence[Box | None]) -> Materials:
         from masktalk.engines.musetalk.masks import MaskMaker
-        from masktalk.engines.musetalk.material import Materials, material_key
+        from masktalk.engines.musetalk.material import FORMAT, Materials
 
         studio, options = self.studio, self.options
         facts = {
+            "format": FORMAT,
             **studio.facts(),
-            "avatar": avatar.manifest.seal,
             "version": options.version,
             "crop": (options.crop, options.bbox_shift, options.margin),
             "masks": str(options.masks),
         }
-        folder = avatar.engine_folder(self.capabilities.name) / material_key(facts)
+        folder = prepared_folder(avatar, self.capabilities.name, facts)
         masks = MaskMaker(studio.parser, options.masks)
         size = studio.networks.picture_size
         return Materials(avatar, boxes, folder, studio.encode, masks, size)

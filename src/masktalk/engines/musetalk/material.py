@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import zipfile
 from collections import OrderedDict
@@ -41,12 +39,6 @@ class Material:
     latent: FloatArray
     mask: UInt8Array
     box: Box
-
-
-def material_key(facts: dict[str, object]) -> str:
-    """Names a folder after everything its content depends on."""
-    content = json.dumps({"format": FORMAT, **facts}, sort_keys=True, default=str)
-    return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 
 class Materials:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from masktalk.engines.musetalk.finetuning import FinetunedWeights
 from masktalk.engines.musetalk.networks import Networks, encode_faces, load_unet, load_vae
 from masktalk.engines.musetalk.options import MuseTalkOptions
 from masktalk.engines.musetalk.whisper import WhisperStates
+from masktalk.engines.prepared import weights_fingerprint
 from masktalk.types import FloatArray, UInt8Array
 from masktalk.weights import WeightStore
 
@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 #: Multiply-adds of one generated frame: the UNet at 32x32 latents and the VAE's decoder.
 _FRAME_MACS = 0.1e12 + 0.31e12
-_FINGERPRINT_BLOCKS, _FINGERPRINT_BYTES = 16, 1 << 16
 
 
 @dataclass(frozen=True)
@@ -120,8 +119,8 @@ class Studio:
     def facts(self) -> dict[str, object]:
         """Return the cache key fields of an avatar's prepared inputs."""
         return {
-            "vae": fingerprint(self.files.vae),
-            "parser": fingerprint(self.files.parser) if self.files.parser else None,
+            "vae": weights_fingerprint(self.files.vae),
+            "parser": weights_fingerprint(self.files.parser) if self.files.parser else None,
             "precision": self.compute.precision,
         }
 
@@ -139,14 +138,3 @@ def announce(compute: Compute) -> None:
         seconds,
         25 * seconds,
     )
-
-
-def fingerprint(path: Path) -> str:
-    """Tells one weights file from another without reading all of it."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as stream:
-        for block in range(_FINGERPRINT_BLOCKS):
-            stream.seek(block * size // _FINGERPRINT_BLOCKS)
-            digest.update(stream.read(_FINGERPRINT_BYTES))
-    return digest.hexdigest()

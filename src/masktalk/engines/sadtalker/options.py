@@ -38,6 +38,9 @@ class SadTalkerOptions(EngineOptions):
     pose_style: int = _option(0, "manner of head movement", ge=0, le=_LAST_STYLE)
     expression_scale: float = _option(1.0, "strength of the expression", ge=0, le=3)
     head_motion: float = _option(1.0, "strength of the head movement", ge=0, le=3)
+    movement: Literal["network", "natural"] = _option(
+        "network", "head movement and blinks: of the network, or masktalk's own (natural)"
+    )
     blinks: float | None = _option(None, "blinks a minute; 0 for none", ge=0, le=60)
     animate_silence: bool = _option(False, "let the network move the mouth in silence too")
     yaw: Angles = _option((), "degrees that the head turns through: '-20 30 10'")
@@ -87,6 +90,7 @@ class SadTalkerOptions(EngineOptions):
             expression_scale=self.expression_scale,
             head_scale=0.0 if self.still else self.head_motion,
             animate_silence=self.animate_silence or self.upstream,
+            natural=self.movement == "natural",
             joined=not self.upstream,
             yaw=self.yaw,
             pitch=self.pitch,

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from masktalk.engines.sadtalker.audio import EXPRESSION, ExpressionNetwork
+from masktalk.behaviour import Behaviour, BehaviourOptions
+from masktalk.engines.sadtalker.audio import EXPRESSION, POSE, ExpressionNetwork
 from masktalk.engines.sadtalker.curves import (
     STEP_RATE,
     blink_starts,
@@ -25,9 +26,10 @@ from masktalk.engines.sadtalker.curves import (
 from masktalk.engines.sadtalker.mapping import WINDOW_REACH, MappingNetwork
 from masktalk.engines.sadtalker.pose import WINDOW_FRAMES, PoseNetwork
 from masktalk.head_renderer import HeadPose, transform_keypoints
-from masktalk.speech.mel import log_mel
+from masktalk.speech import make_articulator
+from masktalk.speech.mel import MEL, log_mel
 from masktalk.speech.silence import SilenceGate
-from masktalk.types import FloatArray
+from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 
 #: Mel windows that are encoded at a time.
 _BATCH = 64
@@ -44,6 +46,7 @@ class MotionOptions:
         expression_scale: Factor of the expression.
         head_scale: Factor of the head's motion.
         animate_silence: Let the network move the mouth in silence too.
+        natural: Take head movement and blinks from masktalk's own behaviour, not the networks.
         joined: Let head motion go on smoothly from one window to the next.
         yaw: Degrees that the head passes through in place of the network's; empty for those.
         pitch: The same.
@@ -56,6 +59,7 @@ class MotionOptions:
     expression_scale: float = 1.0
     head_scale: float = 1.0
     animate_silence: bool = False
+    natural: bool = False
     joined: bool = True
     yaw: Sequence[float] = ()
     pitch: Sequence[float] = ()
@@ -136,13 +140,17 @@ class Performer:
         voiced = np.ones(steps, np.float32)
         if not self.options.animate_silence:
             voiced = _voiced(samples, steps)
-        motion = self.head_motion(self._encoded(self.pose.embed, windows), home)
-        motion = smooth_motion(motion)
+        if self.options.natural:
+            motion, closure = natural_movement(samples, steps, self.options.seed)
+        else:
+            motion = self.head_motion(self._encoded(self.pose.embed, windows), home)
+            motion, closure = smooth_motion(motion), self._closure(steps)
+        if reference.expression is not None:
+            closure = np.zeros(steps, np.float32)
         if reference.pose is not None:
             motion = motion + _repeated(reference.pose, steps) - reference.pose[0]
         lists = {"yaw": self.options.yaw, "pitch": self.options.pitch, "roll": self.options.roll}
         angles = {axis: camera_angles(given, steps) for axis, given in lists.items() if given}
-        closure = self._closure(steps, reference)
         return Performance(heard, closure, voiced, motion, reference, angles)
 
     def head_motion(self, embeddings: Tensor, home: FloatArray) -> FloatArray:
@@ -173,9 +181,7 @@ class Performer:
             return join_windows(windows)
         return np.concatenate([np.zeros((1, 6), np.float32), *windows])
 
-    def _closure(self, steps: int, reference: Reference) -> FloatArray:
-        if reference.expression is not None:
-            return np.zeros(steps, np.float32)
+    def _closure(self, steps: int) -> FloatArray:
         chance, rate = random.Random(self.options.seed), self.options.blinks_per_minute
         if rate is None:
             return closures(steps, blink_starts(steps, chance))
@@ -184,6 +190,32 @@ class Performer:
     def _encoded(self, encode: Callable[[Tensor], Tensor], windows: Sequence[Tensor]) -> Tensor:
         device = self.expression.mapping1.weight.device
         return torch.cat([encode(window.to(device)) for window in windows])
+
+
+def natural_movement(samples: FloatArray, steps: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Return the (T, 6) head motion and (T,) lid closure of masktalk's own behaviour.
+
+    The 3DMM's axes point to the image's right, up and to the viewer; only angles are moved.
+
+    Args:
+        samples: (640 T,) 16 kHz samples in -1..1.
+        steps: T, at 25 Hz.
+        seed: Of what is drawn by chance.
+    """
+    articulator = make_articulator()
+    heard = [articulator.push(Audio(samples, MEL.sample_rate)), articulator.flush()]
+    spoken = Articulation.concat(heard)
+    behaviour = Behaviour(BehaviourOptions(gaze=None, seed=seed))
+    motion = np.zeros((steps, POSE), np.float32)
+    closure = np.zeros(steps, np.float32)
+    jaw = CHANNELS.index("jawOpen")
+    for step in range(steps):
+        time = Fraction(step, STEP_RATE)
+        voice = spoken.voice[min(int(time * spoken.frame_rate), len(spoken) - 1)]
+        move = behaviour.step(float(time), float(spoken.at(time)[jaw]), float(voice))
+        motion[step, :3] = move.pose.pitch, move.pose.yaw, -move.pose.roll
+        closure[step] = max(move.weight("eyeBlinkLeft"), move.weight("eyeBlinkRight"))
+    return motion, closure
 
 
 def _voiced(samples: FloatArray, steps: int) -> FloatArray:
