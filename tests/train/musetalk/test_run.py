@@ -32,9 +32,9 @@ from tests.train.musetalk.person import portrait, write_person
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of one clip of two seconds, whose name has a space."""
+    """A folder of one short clip, whose name has a space."""
     folder = tmp_path_factory.mktemp("my videos")
-    write_person(folder / "one person.mp4", 2.0)
+    write_person(folder / "one person.mp4", 1.0)
     return folder
 
 

@@ -55,7 +55,7 @@ class Still:
 def test_every_frame_hears_its_own_time(
     rate: Fraction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mesh = portrait()[1].mesh / 6
+    mesh = portrait()[1].mesh / 3
     face = Face(mesh, "mesh", 1.0, "closed", Fraction(0))
     levels = np.repeat(np.arange(SECONDS * 50) / (SECONDS * 50), 320).astype(np.float32)
     bands = np.zeros((80, SECONDS * 80), np.float32)
