@@ -23,6 +23,7 @@ from masktalk.avatar import (
     FACES_NAME,
     IMAGE_FRAME_RATE,
     MOUTH_CHOICES,
+    OCCLUSIONS_NAME,
     Avatar,
     FaceTrack,
     Manifest,
@@ -30,10 +31,12 @@ from masktalk.avatar import (
     MouthMode,
     SourceRecord,
     is_avatar,
+    write_occlusions,
 )
 from masktalk.avatar.avatar_cache import cache_limit_bytes, prune_cache, writable_avatars_folder
 from masktalk.errors import BundleError, NoFaceError, OptionError, OutputError
 from masktalk.faces import FaceChoice, LocateOptions, read_points, track
+from masktalk.faces.occlusion import find_occlusions
 from masktalk.faces.options import parse_face
 from masktalk.faces.painted import is_drawing, look_at_mouth
 from masktalk.files import file_digest
@@ -42,7 +45,7 @@ from masktalk.media import FrameStore, Source, open_source
 from masktalk.media.source import FirstFrames
 from masktalk.option_fields import described
 from masktalk.overlay import write_overlay
-from masktalk.types import Face, Progress, UInt8Array, no_progress
+from masktalk.types import Face, Occlusion, Progress, UInt8Array, no_progress
 
 if TYPE_CHECKING:
     from masktalk.types import Frame
@@ -57,6 +60,10 @@ _SHORTEST_PART_S = 2
 
 #: Heights in pixels that frames are scaled to; the largest is that of 8K UHD turned upright.
 _HEIGHTS = (64, 7680)
+
+# Occluded frames of which something before the face is known, and how much of the lower face
+# it hides on average at most; cloth that is worn hides more.
+_MIN_MATTED_SHARE, _MAX_OCCLUDER_SHARE = 0.7, 0.7
 
 #: Pixels between the eyes below which a mouth is a few pixels wide.
 _SMALL_INTEROCULAR = 12.0
@@ -294,6 +301,8 @@ def _build(
         _require_face(bare.path, found)
         _check_mouth(bare.path, found, store.width, store.height)
         FaceTrack.write(folder / FACES_NAME, found)
+        mouth, occlusions = _mouth(options, found, store)
+        write_occlusions(folder / OCCLUSIONS_NAME, occlusions)
         if options.unmasked is not None or options.mask is not None:
             first = next(index for index, face in enumerate(found) if face is not None)
             masked = source.path if options.unmasked else None
@@ -307,7 +316,7 @@ def _build(
             rate=store.rate or IMAGE_FRAME_RATE,
             frame_count=store.frame_count,
             has_alpha=store.has_alpha,
-            mouth=_mouth(options, found, store),
+            mouth=mouth,
             files={name: file_digest(folder / name) for name in sorted(names)},
         ).sealed().write(folder)
 
@@ -374,20 +383,31 @@ def _check_mouth(source: Path, found: list[Face | None], width: int, height: int
         logger.warning("%s: the face is upside down; turn the image first", source)
 
 
-def _mouth(options: PrepareOptions, found: list[Face | None], store: FrameStore) -> MouthMode:
+def _mouth(
+    options: PrepareOptions, found: list[Face | None], store: FrameStore
+) -> tuple[MouthMode, dict[int, Occlusion]]:
+    """Return how the mouth is animated, and what lies before a bare one, by frame."""
+    if options.mouth == "cloth" or options.mouth == "draw":
+        return options.mouth, {}
+    occlusions = {} if options.points else find_occlusions(store.frame, found)
     if options.mouth == "open":
-        return "open"
-    if options.mouth == "cloth":
-        return "cloth"
-    if options.mouth == "draw":
-        return "draw"
+        return "open", occlusions
     states = Counter(face.mouth_state for face in found if face is not None)
-    if states["occluded"] * 2 > sum(states.values()):
-        return "cloth"
+    if states["occluded"] * 2 > sum(states.values()) and not _passes(found, occlusions):
+        return "cloth", {}
     index, face = next((index, face) for index, face in enumerate(found) if face is not None)
     # What only the drawn locator reads has no lips that could be moved: its paint is.
     drawn = face.located_by == "drawn" or _is_drawn(store.frame(index).pixels, face)
-    return "draw" if drawn else "open"
+    return ("draw", {}) if drawn else ("open", occlusions)
+
+
+def _passes(found: list[Face | None], occlusions: dict[int, Occlusion]) -> bool:
+    """Tell whether the occluded frames show something before a bare face, not cloth on it."""
+    occluded = {i for i, face in enumerate(found) if face and face.mouth_state == "occluded"}
+    hidden = [occlusions[i].hidden_share for i in occluded & occlusions.keys()]
+    if len(hidden) < _MIN_MATTED_SHARE * len(occluded):
+        return False
+    return sum(hidden) < _MAX_OCCLUDER_SHARE * len(hidden)
 
 
 def _is_drawn(pixels: UInt8Array, face: Face) -> bool:

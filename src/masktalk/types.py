@@ -239,6 +239,26 @@ class Face:
 
 
 @dataclass(frozen=True, eq=False)
+class Occlusion:
+    """What lies before the face in one frame.
+
+    Attributes:
+        x: Column of the matte's left edge in the frame.
+        y: Row of its top edge.
+        alpha: (h, w) uint8, 255 where the occluder is; none lies outside.
+        mouth_share: 0..1, how much the speaking mouth shows: 1 where enough of it is bare, 0
+            where it is hidden, in between while one fades into the other.
+        hidden_share: 0..1, how much of the lower face is hidden.
+    """
+
+    x: int
+    y: int
+    alpha: UInt8Array
+    mouth_share: float
+    hidden_share: float
+
+
+@dataclass(frozen=True, eq=False)
 class Articulation:
     """ARKit blendshape weights over time, evenly sampled.
 

@@ -77,6 +77,7 @@ class PlainAvatar:
     width, height, rate, has_alpha, mouth = 64, 48, Fraction(25), False, "open"
     speaking_rate = Fraction(25)
     overlay = None
+    occlusions = ()
 
     def __init__(self, frame_count=1):
         self.frame_count = frame_count

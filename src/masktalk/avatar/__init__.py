@@ -10,20 +10,24 @@ from masktalk.avatar.manifest import (
     MouthMode,
     SourceRecord,
 )
+from masktalk.avatar.occlusions import OCCLUSIONS_NAME, OcclusionTrack, write_occlusions
 from masktalk.files import file_digest
 
 __all__ = [
     "FACES_NAME",
     "IMAGE_FRAME_RATE",
     "MOUTH_CHOICES",
+    "OCCLUSIONS_NAME",
     "OVERLAY_NAME",
     "Avatar",
     "FaceTrack",
     "Manifest",
     "MouthChoice",
     "MouthMode",
+    "OcclusionTrack",
     "SourceRecord",
     "file_digest",
     "is_avatar",
     "ping_pong",
+    "write_occlusions",
 ]

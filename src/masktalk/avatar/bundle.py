@@ -3,6 +3,7 @@
 avatar.json     what it is (manifest.py)
 frames.*        its frames, lossless (media.FrameStore)
 faces.npz       one face a frame (facetrack.py)
+occlusions.npz  mattes of what lies before the face, if anything ever does
 overlay.png     a mask to lay back over the speaking face, if it has one
 engines/NAME/   what an engine keeps for itself
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from masktalk.avatar.facetrack import FaceTrack
 from masktalk.avatar.manifest import IMAGE_FRAME_RATE, MANIFEST_NAME, Manifest, MouthMode
+from masktalk.avatar.occlusions import OCCLUSIONS_NAME, OcclusionTrack
 from masktalk.errors import BundleError
 from masktalk.files import file_digest
 from masktalk.media import FrameStore
@@ -42,6 +44,7 @@ class Avatar:
         self.manifest = Manifest.read(folder)
         self._check_files()
         self.faces = FaceTrack(folder / FACES_NAME, self.rate)
+        self.occlusions = OcclusionTrack(folder / OCCLUSIONS_NAME)
         if len(self.faces) != self.frame_count:
             raise BundleError(
                 folder, f"{len(self.faces)} faces for {self.frame_count} frames", "prepare again"

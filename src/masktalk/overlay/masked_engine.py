@@ -20,6 +20,7 @@ from masktalk.errors import OutputError
 from masktalk.faces import locate
 from masktalk.media import open_source
 from masktalk.overlay.mask_overlay import Box, Overlay
+from masktalk.overlay.occluded_engine import OccludedEngine
 from masktalk.overlay.registration import MaskPictures, make_overlay
 from masktalk.speech import make_articulator
 from masktalk.types import Articulation, Audio, Face, Frame, Patch
@@ -43,7 +44,12 @@ def engine_for(avatar: Avatar, name: str, options: Mapping[str, Any] | None = No
 
 
 def with_overlay(engine: Engine, avatar: Avatar) -> Engine:
-    """Wrap an engine so that the avatar's mask, if it has one, is composited back."""
+    """Wrap an engine so that what lies before the avatar's mouth stays before it.
+
+    That is an occluder of single frames, and the mask of a two-image avatar.
+    """
+    if len(avatar.occlusions) and not isinstance(engine, OccludedEngine):
+        engine = OccludedEngine(engine)
     if avatar.overlay is None or isinstance(engine, MaskedEngine):
         return engine
     home = next((face for face in avatar.faces if face is not None), None)
