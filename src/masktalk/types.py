@@ -240,7 +240,7 @@ class Face:
 
 @dataclass(frozen=True, eq=False)
 class Occlusion:
-    """What lies before the face in one frame.
+    """The occlusion matte of one frame: what lies before the face.
 
     Attributes:
         x: Column of the matte's left edge in the frame.
