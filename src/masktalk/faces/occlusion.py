@@ -101,22 +101,20 @@ def _tracked(
         return [] if face is None else reference.foreign_parts(frame_at(index), face, least)
 
     found: dict[int, BoolArray] = {}
-    waiting: list[int] = []
-
-    def keep(index: int, kept: Sequence[BoolArray]) -> None:
-        if kept:
-            found[index] = np.any(kept, axis=0)
-            waiting.append(index)
-
     for index in range(0, len(faces), _STRIDE):
-        keep(index, [part for part in look(index, _MIN_AREA) if reference.reaches_in(part)])
+        parts = [part for part in look(index, _MIN_AREA) if reference.reaches_in(part)]
+        if parts:
+            found[index] = np.any(parts, axis=0)
+    waiting = list(found)
     while waiting:
         index = waiting.pop()
         near = cv2.dilate(found[index].astype(np.uint8), np.ones((_TRACK_CELLS,) * 2)) > 0
         for other in (index - 1, index + 1):
             if 0 <= other < len(faces) and other not in found:
-                parts = look(other, _MIN_TRACKED_AREA)
-                keep(other, [part for part in parts if (part & near).any()])
+                parts = [p for p in look(other, _MIN_TRACKED_AREA) if (p & near).any()]
+                if parts:
+                    found[other] = np.any(parts, axis=0)
+                    waiting.append(other)
     return {i: found[i] for i in found if i - 1 in found or i + 1 in found}
 
 
@@ -208,7 +206,7 @@ class _BareFace:
         return [part for part in parts if (part & beside).sum() >= cells]
 
     def reaches_in(self, part: BoolArray) -> bool:
-        """Tell whether an area comes near the outline of the lower face."""
+        """Tell whether an area, (rows, columns) cells, comes near the lower face's outline."""
         lower = self.surface.lower
         size = 2 * _REACH_CELLS + 1
         core = cv2.erode(lower.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
