@@ -7,18 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from masktalk.engines.warp.face_axes import Pose
-from masktalk.engines.warp.field import PlaneGrid, interpolation, smooth_step
+from masktalk.engines.warp.field import DENSITY, PlaneGrid, interpolation, smooth_step
+from masktalk.engines.warp.folding import BoolArray, lip_sides
 from masktalk.engines.warp.lips import Lips
 from masktalk.engines.warp.shape import Motion, Profile
 from masktalk.landmarks import (
     JAWLINE,
     LIP_COLUMNS,
     LOWER_LIP,
+    LOWER_LIP_RINGS,
     MOUTH_CORNERS,
     NOSE_BASE,
     SKIN,
     SKIN_JAW_FOLLOW,
     UPPER_LIP,
+    UPPER_LIP_RINGS,
 )
 from masktalk.types import FloatArray
 
@@ -29,6 +32,9 @@ _CORNER_REACH, _LIP_REACH = 0.20, 0.16
 _CORNER_SHARE, _LIP_SHARE, _BORDER_SHARE = 0.85, 0.75, 0.85
 _SIDE_REACH, _NECK_REACH = 0.24, 0.45
 _MARGIN = 0.16
+# What lies further aside of the mouth's middle stays, and what lies nearer moves in full: so
+# far, or so far from a corner, in eye distances.
+_ASIDE, _ASIDE_OF_CORNER, _ASIDE_MARGIN = 0.37, 0.10, 0.27
 _MIDDLE = LIP_COLUMNS // 2
 _LIP_ON_JAW = 1.4  # the lower lip's way when a jaw drops, against the chin's
 # How much of an opening the chin's way is, and how far off it a tracked chin is believed: by
@@ -57,6 +63,7 @@ class Rig:
         led: Both from displacements of what leads instead of all shared points: a third of
             the numbers, and so much less to read for every frame.
         joined: (rows * columns,) 0 within the mouth, 1/2 beside it where both are one.
+        sides: (rows, columns) each, nodes above and below the lip line.
     """
 
     rest: Lips
@@ -71,6 +78,7 @@ class Rig:
     below: FloatArray
     led: tuple[FloatArray, FloatArray]
     joined: FloatArray
+    sides: tuple[BoolArray, BoolArray]
 
     @classmethod
     def build(cls, rest: Lips, frontal: FloatArray, base: FloatArray) -> Rig:
@@ -102,11 +110,12 @@ class Rig:
             follow=follow,
             grid=grid,
             outline=outline,
-            window=grid.window(outline, _MARGIN),
+            window=grid.window(outline, _MARGIN) * _beside_mouth(grid, base),
             above=above,
             below=below,
             led=(_led(above, follow), _led(below, follow)),
             joined=_joined(grid, base),
+            sides=_sides(grid, base),
         )
 
     @property
@@ -227,6 +236,27 @@ def _outline(base: FloatArray) -> FloatArray:
     outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
     under = np.clip(outward[:, 1:], 0, 1) ** 2
     return np.asarray(jaw + outward * (_SIDE_REACH + (_NECK_REACH - _SIDE_REACH) * under))
+
+
+def _beside_mouth(grid: PlaneGrid, base: FloatArray) -> FloatArray:
+    """(rows, columns) 1 over and under the mouth, 0 well aside of it.
+
+    Speech moves lips, chin and the lower cheek; ears, hair and the wall behind stay.
+    """
+    left, right = base[MOUTH_CORNERS[0]], base[MOUTH_CORNERS[1]]
+    aside = np.abs(grid.nodes()[:, 0] - (left[0] + right[0]) / 2)
+    reach = max(_ASIDE, float(right[0] - left[0]) / 2 + _ASIDE_OF_CORNER)
+    return 1 - smooth_step((aside - reach) / _ASIDE_MARGIN).reshape(grid.rows, grid.columns)
+
+
+def _sides(grid: PlaneGrid, base: FloatArray) -> tuple[BoolArray, BoolArray]:
+    left, right = base[MOUTH_CORNERS[2]], base[MOUTH_CORNERS[3]]
+    above, below = (
+        np.vstack([left, base[list(rings[-1])], right])
+        for rings in (UPPER_LIP_RINGS, LOWER_LIP_RINGS)
+    )
+    nodes = grid.nodes().reshape(grid.rows, grid.columns, 2)
+    return lip_sides(nodes, above, below, 1 / DENSITY)
 
 
 def _joined(grid: PlaneGrid, base: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from masktalk.engines.warp.face_axes import Pose, fit_pose
 from masktalk.engines.warp.field import DENSITY, PixelGrid, sample, turned_round
+from masktalk.engines.warp.folding import BoolArray, lip_sides, unfold
 from masktalk.engines.warp.head import HeadField, Lean
 from masktalk.engines.warp.lips import Lips, read_lips, trimmed
 from masktalk.engines.warp.rig import Deltas, Rig, lip_sites
@@ -94,7 +95,9 @@ class Scene:
         own = None
         if not still:
             ours, theirs = lip_sites(flat), lip_sites(rig.base)
-            own = rig.fields((ours[0] - theirs[0]) * DENSITY, (ours[1] - theirs[1]) * DENSITY)
+            fields = rig.fields((ours[0] - theirs[0]) * DENSITY, (ours[1] - theirs[1]) * DENSITY)
+            # A mesh disagrees with itself where it is seen from the side or a mouth is wide open.
+            own = unfold(fields[0], rig.sides[0]), unfold(fields[1], rig.sides[1])
         lips = read_lips(pose.frontal)
         return cls(
             pose=pose,
@@ -139,14 +142,14 @@ def move(scene: Scene, rig: Rig, deltas: Deltas, lean: Lean | None = None) -> Mo
     upper, lower = upper * np.float32(DENSITY), lower * np.float32(DENSITY)
     fields = rig.led_fields(upper, lower)
     at = leaned(scene, lean)
-    window = sample(rig.window, at)[..., None]
     lines = moved_lines(scene, deltas)
     ends_at = rig.grid.index(scene.pose.place(lines[:, [0, -1]].mean(axis=0)))
     (along_x, along_y), away = ends_at[1] - ends_at[0], at - ends_at[0]
     lines = lines + head_shift(scene, lean, lines)
+    sides = lip_sides(scene.grid.nodes(), lines[0], lines[1], scene.grid.step)
     above, below = (
-        displacement(scene, at, window * (_source(field, own, at) - at))
-        for field, own in zip(fields, scene.own or (None, None), strict=True)
+        _unfolded(scene, displacement(scene, at, -_shift(rig, field, own, at)), side)
+        for field, own, side in zip(fields, scene.own or (None, None), sides, strict=True)
     )
     return Moved(
         above,
@@ -182,15 +185,22 @@ def displacement(scene: Scene, at: FloatArray, away: FloatArray) -> FloatArray:
     return np.asarray(shift * np.clip((size - _STILL) / _STILL, 0, 1), np.float32)
 
 
-def _source(field: FloatArray, own: FloatArray | None, at: FloatArray) -> FloatArray:
-    """Return the source positions in the frame of what a field moved to ``at``, on the rig's grid.
+def _shift(rig: Rig, field: FloatArray, own: FloatArray | None, at: FloatArray) -> FloatArray:
+    """Return the shift, (rows, columns, 2) in nodes, of what a field has moved to ``at``.
 
     ``own`` is the field from the rig's points to this frame, if the rig was not built on it.
     """
-    if own is None:
-        return turned_round(field, at)
-    source = turned_round(own + field, at)
-    return source + sample(own, source)
+    field = field * rig.window[..., None]
+    # Not how far the point lies from its own place: where the inverse is not exact, on the far
+    # side of a turned head, that would move what the field leaves alone.
+    return sample(field, turned_round(field if own is None else own + field, at))
+
+
+def _unfolded(scene: Scene, shift: FloatArray, shown: BoolArray) -> FloatArray:
+    """Return a (rows, columns, 2) shift in pixels without folds where it is shown."""
+    nodes = shift * np.float32(1 / scene.grid.step)
+    unfolded = unfold(nodes, shown)
+    return shift if unfolded is nodes else unfolded * np.float32(scene.grid.step)
 
 
 def moved_lines(scene: Scene, deltas: Deltas) -> FloatArray:
