@@ -8,6 +8,8 @@ from tests.conftest import write_talking
 
 from masktalk.avatar.avatar_cache import cache_limit_bytes, cached_avatars, prune_cache
 from masktalk.errors import OptionError
+from masktalk.faces import LocateOptions, locate
+from masktalk.media import open_source
 from masktalk.preparation import PrepareOptions, prepare
 
 
@@ -15,6 +17,20 @@ from masktalk.preparation import PrepareOptions, prepare
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("MASKTALK_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(autouse=True)
+def one_face(monkeypatch, square_face):
+    """Spare the search for faces."""
+    monkeypatch.setattr(
+        "masktalk.preparation.track", lambda frames, rate, options: (square_face for _ in frames)
+    )
+
+
+@pytest.fixture(scope="module")
+def square_face(material):
+    source = open_source(material / "portrait.jpg")
+    return locate(next(source.frames()), LocateOptions())
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from masktalk.media import (
     FrameStore,
     Writer,
     WriterOptions,
+    frame_store,
     lossless,
     open_source,
     packet_copy,
-    store,
 )
 from masktalk.media.source import FirstFrames
 from masktalk.types import Audio, Frame
@@ -147,7 +147,7 @@ def test_leaps_are_left_to_the_lossless_copy(counted, monkeypatch):
 
 
 def test_packets_are_kept_only_if_they_are_the_frames(make_video, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    monkeypatch.setattr(frame_store, "_MAX_LOSSLESS_BYTES", -1)
     real = packet_copy._equal
     seen = []
 
@@ -192,7 +192,7 @@ PACKETS = {
 def test_large_videos_are_kept_as_their_packets_alone(
     make_video, tmp_path, monkeypatch, kind, window
 ):
-    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    monkeypatch.setattr(frame_store, "_MAX_LOSSLESS_BYTES", -1)
     monkeypatch.setattr(packet_copy, "_window", lambda _: window)
     count = len(PACKETS[kind].get("stamps", range(30)))
     source = open_source(make_video(**{"count": count, **PACKETS[kind]}))
@@ -208,7 +208,7 @@ def test_large_videos_are_kept_as_their_packets_alone(
 
 
 def test_a_part_of_a_large_video_keeps_a_part_of_its_packets(make_video, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    monkeypatch.setattr(frame_store, "_MAX_LOSSLESS_BYTES", -1)
     path = make_video(count=100, options={"g": "10"})
     source = open_source(path)
     kept = FrameStore.create(tmp_path, FirstFrames(source, 25))
@@ -219,7 +219,7 @@ def test_a_part_of_a_large_video_keeps_a_part_of_its_packets(make_video, tmp_pat
 
 
 def test_backwards_decodes_each_window_ahead_of_its_turn(make_video, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    monkeypatch.setattr(frame_store, "_MAX_LOSSLESS_BYTES", -1)
     monkeypatch.setattr(packet_copy, "_window", lambda _: 8)
     kept = FrameStore.create(tmp_path, open_source(make_video(count=60, options={"g": "60"})))
     decoded = []
@@ -239,7 +239,7 @@ def test_backwards_decodes_each_window_ahead_of_its_turn(make_video, tmp_path, m
 
 
 def test_rare_key_frames_need_the_lossless_copy(make_video, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_MAX_LOSSLESS_BYTES", -1)
+    monkeypatch.setattr(frame_store, "_MAX_LOSSLESS_BYTES", -1)
     monkeypatch.setattr(packet_copy, "_window", lambda _: 8)
     source = open_source(make_video(count=100, options={"g": "100", "sc_threshold": "0"}))
     assert FrameStore.create(tmp_path, source).index.lossless

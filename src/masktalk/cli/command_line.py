@@ -49,7 +49,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-class _OnceFilter(logging.Filter):
+class OnceFilter(logging.Filter):
     """A filter that lets each line through once: a file is read several times over."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ def options(
     del version, debug
     level = logging.INFO if verbose else logging.WARNING
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_OnceFilter())
+    handler.addFilter(OnceFilter())
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
 
 
