@@ -192,7 +192,7 @@ def server_job(cell: Cell) -> list[np.ndarray]:
     job = client.post("/api/renders", json={"avatar": avatar, "speech": speech, "fps": FPS}).json()
     ended = cell.server.follow(job["id"])
     assert ended["status"] == "done", ended
-    path = cell.work / "video.mp4"
+    path = cell.work / f"video.{ended['container']}"
     path.write_bytes(client.get(f"/api/renders/{job['id']}/video").content)
     return [frame.pixels for frame in open_source(path).frames()]
 

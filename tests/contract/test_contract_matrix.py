@@ -33,9 +33,7 @@ from tests.contract.surfaces import (
 from tests.engines.tiny import tiny_options
 
 #: (surface, kind, engine), None for any -> the issue on whose repair the cell waits.
-BROKEN: dict[tuple[str, str | None, str | None], str] = {
-    ("server_job", "transparent", None): "issue 17: a job writes .mp4, which keeps no transparency",
-}
+BROKEN: dict[tuple[str, str | None, str | None], str] = {}
 
 
 @pytest.fixture(scope="module")

@@ -204,8 +204,21 @@ def test_text_and_microphone_and_hush(page, server, ready_avatar):
     page.wait_for_selector("#microphone[aria-pressed=false]")
 
 
-def test_without_webrtc_the_websocket_carries_it(page, ready_avatar, speech_file):
-    page.evaluate("() => { window.RTCPeerConnection = function () { throw new Error('no'); }; }")
+NO_WEBRTC = "window.RTCPeerConnection = function () { throw new Error('no'); };"
+
+
+def test_without_webrtc_mp4_comes_over_the_websocket(page, ready_avatar):
+    page.evaluate(NO_WEBRTC)
+    page.click(f"#faces button:has(img[src*='{ready_avatar['id']}'])")
+    page.click("#wake")
+    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    assert page.evaluate("document.getElementById('video').src").startswith("blob:")
+    begun = page.evaluate("document.getElementById('video').currentTime")
+    page.wait_for_function(f"document.getElementById('video').currentTime > {begun + 1}")
+
+
+def test_without_mediasource_images_come_over_the_websocket(page, ready_avatar):
+    page.evaluate(NO_WEBRTC + "MediaSource.isTypeSupported = () => false;")
     page.click(f"#faces button:has(img[src*='{ready_avatar['id']}'])")
     page.click("#wake")
     page.wait_for_selector("#canvas:not([hidden])")

@@ -33,6 +33,7 @@ def test_a_browser_without_a_token_is_asked_for_it(guarded):
     page = guarded.get("/sign-in")
     assert page.status_code == 200
     assert 'name="token"' in page.text
+    assert page.headers["referrer-policy"] == "same-origin"  # or the form's Origin is "null"
     for part in ("sign-in.css", "icon.svg"):
         assert guarded.get(f"/{part}").status_code == 200
     assert guarded.get("/api/avatars", headers=PAGE).json()["error"]["type"] == "TokenNeeded"

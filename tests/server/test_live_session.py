@@ -75,7 +75,8 @@ def test_speeches_are_played_in_order(tmp_path):
 
 def test_no_third_party_stun_server_is_configured():
     async def run():
-        peer = Peer(SimpleNamespace())
+        session = SimpleNamespace(request_keyframe=lambda: None)
+        peer = Peer(SimpleNamespace(session=session))
         servers = peer._connection._RTCPeerConnection__configuration.iceServers
         await peer.close()
         return servers

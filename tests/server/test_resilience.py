@@ -168,7 +168,8 @@ def test_a_damaged_record_is_skipped(store, caplog):
 
 def watched(viewers):
     """A live session that is only looked at by so many."""
-    return SimpleNamespace(id="watched", viewers=Viewers(viewers))
+    session = SimpleNamespace(request_keyframe=lambda: None)
+    return SimpleNamespace(id="watched", viewers=Viewers(viewers), session=session)
 
 
 def answer(live, sdp):

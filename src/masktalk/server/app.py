@@ -16,8 +16,9 @@ from masktalk.server.housekeeping import Housekeeper
 from masktalk.server.jobs import Jobs
 from masktalk.server.live.manager import SessionManager
 from masktalk.server.metrics import Metrics
+from masktalk.server.openapi import describe
 from masktalk.server.options import ServerOptions
-from masktalk.server.routes import avatars, health, live, renders, signin, speech
+from masktalk.server.routes import avatars, health, live, renders, samples, signin, speech
 from masktalk.server.routes import jobs as job_routes
 from masktalk.server.routes.signin import PAGE_FOLDER, signed_in
 from masktalk.server.sandbox import ProcessLimit
@@ -66,12 +67,15 @@ def create_app(options: ServerOptions) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = made
     failures.install(app)
-    for routes in (avatars, speech, renders, job_routes, live, health, signin):
+    for routes in (avatars, samples, speech, renders, job_routes, live, health, signin):
         app.include_router(routes.router)
     app.include_router(live.realtime_router)
+    app.include_router(speech.voices_router)
+    describe(app)
     _serve_page(app, options)
     app.add_middleware(SecurityMiddleware, options=options, metrics=metrics)
     return app
@@ -83,5 +87,9 @@ def _serve_page(app: FastAPI, options: ServerOptions) -> None:
         if "token" in request.query_params and options.token is not None:
             return signed_in(options, request.url.scheme == "https")
         return FileResponse(PAGE_FOLDER / "index.html", headers={"cache-control": "no-cache"})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return FileResponse(PAGE_FOLDER / "docs.html", headers={"cache-control": "no-cache"})
 
     app.mount("/", StaticFiles(directory=PAGE_FOLDER), name="page")

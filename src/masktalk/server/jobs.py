@@ -18,10 +18,11 @@ from masktalk.server.problems import Problem, RequestError
 from masktalk.server.sandbox import TaskFailed, run_task
 from masktalk.server.store import AvatarRecord, JobRecord, SpeechRecord, Store
 from masktalk.server.tasks import Prepare, Render, Step, Task
+from masktalk.session import EncodingOptions
 
 logger = logging.getLogger(__name__)
 
-BUNDLE, POINTS, VIDEO = "bundle", "points.json", "video.mp4"
+BUNDLE, LIVE_BUNDLE, POINTS = "bundle", "live", "points.json"
 _FINAL = ("done", "failed", "cancelled")
 #: Seconds until a job is read again that the database could not give.
 _READ_AGAIN_S = 1.0
@@ -214,17 +215,20 @@ class Jobs:
             return Prepare(
                 source=source_path(folder, avatar.suffix),
                 folder=folder / BUNDLE,
+                live_folder=folder / LIVE_BUNDLE,
+                live_side=EncodingOptions().max_side,
                 points=points if points.exists() else None,
                 mouth=avatar.mouth,
+                face=avatar.face,
             )
         speech = self._store.get(SpeechRecord, job.speech or "")
         return Render(
             avatar=folder / BUNDLE,
             speech=source_path(self._store.folder(SpeechRecord, speech.id), speech.suffix),
-            output=self._store.make_folder(JobRecord, job.id) / VIDEO,
-            fps=job.fps,
-            crf=job.crf,
-            preview=job.preview,
+            output=video_path(self._store.make_folder(JobRecord, job.id), job.container),
+            options=job.options,
+            text=speech.text,
+            language=speech.language,
         )
 
     def _end(self, job: JobRecord, status: str, problem: Problem | None = None) -> None:
@@ -261,6 +265,17 @@ class Jobs:
 def source_path(folder: Path, suffix: str) -> Path:
     """Return the path of an upload in its folder."""
     return folder / f"source{suffix}"
+
+
+def video_path(folder: Path, container: str) -> Path:
+    """Return where a render lies in its folder."""
+    return folder / f"video.{container}"
+
+
+def live_bundle(folder: Path) -> Path:
+    """Return the bundle for live sessions of an avatar's folder: the smaller one, if any."""
+    small = folder / LIVE_BUNDLE
+    return small if small.is_dir() else folder / BUNDLE
 
 
 def job_info(job: JobRecord) -> JobInfo:

@@ -13,6 +13,7 @@ from masktalk.server.problems import Problem
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
+FaceChoice = Literal["largest", "left", "right"]
 AvatarStatus = Literal["uploaded", "preparing", "ready", "needs_points", "failed"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -45,6 +46,13 @@ class AvatarInfo(Message):
     problem: Problem | None = None
 
 
+class SampleInfo(Message):
+    """A face that comes with the server."""
+
+    id: str
+    name: str
+
+
 class AvatarRename(Message):
     """A new name."""
 
@@ -62,6 +70,7 @@ class Rig(Message):
     points: RigPoints
     by_hand: bool
     mouth: MouthChoice
+    face: FaceChoice
     mesh: list[tuple[float, float]] | None = None
 
 
@@ -70,14 +79,19 @@ class RigUpdate(Message):
 
     points: RigPoints | None = None
     mouth: MouthChoice = "auto"
+    face: FaceChoice = "largest"
 
 
 class JobInfo(Message):
-    """A prepare or a render. ``done`` of ``total`` steps of ``stage``."""
+    """A prepare or a render; ``title`` names who says what. ``done`` of ``total`` steps of
+    ``stage``."""
 
     id: Id
     kind: Literal["prepare", "render"]
     avatar: Id
+    speech: Id | None = None
+    title: str = ""
+    container: str = ""
     status: JobStatus
     stage: str = ""
     done: int = 0
@@ -92,23 +106,26 @@ class SpeechInfo(Message):
     id: Id
     name: Name
     seconds: float
+    created: float = 0.0
+
+
+class VoiceInfo(Message):
+    """A voice that texts can be spoken with."""
+
+    id: str
+    name: str
 
 
 class SayRequest(Message):
-    """Text to be spoken by espeak-ng."""
+    """Text to be spoken by espeak-ng.
+
+    ``speed`` in words a minute, ``pitch`` 0 to 99.
+    """
 
     text: Text
     voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_-]{0,31}$")] = "en"
-
-
-class RenderRequest(Message):
-    """An avatar and speech become a file."""
-
-    avatar: Id
-    speech: Id
-    fps: Annotated[float, Field(ge=1, le=60)] | None = None
-    crf: Annotated[int, Field(ge=0, le=51)] | None = None
-    preview: Annotated[float, Field(gt=0, le=3600)] | None = None
+    speed: Annotated[int, Field(ge=80, le=450)] = 175
+    pitch: Annotated[int, Field(ge=0, le=99)] = 50
 
 
 class LiveRequest(Message):
@@ -142,12 +159,10 @@ class SessionDescription(Message):
     type: Literal["offer", "answer"]
 
 
-class Say(Message):
+class Say(SayRequest):
     """Speak a text (espeak-ng)."""
 
     type: Literal["say"]
-    text: Text
-    voice: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_-]{0,31}$")] = "en"
 
 
 class Play(Message):
@@ -178,9 +193,11 @@ class Interrupt(Message):
 
 
 class Watch(Message):
-    """Send frames and sound over this WebSocket, where WebRTC cannot pass."""
+    """Send video and audio over this WebSocket, where WebRTC cannot pass: fragments of MP4
+    (H.264, Opus), or images (WebP, at most ``fps`` a second) and samples."""
 
     type: Literal["watch"]
+    format: Literal["mp4", "webp"] = "webp"
     fps: Annotated[float, Field(ge=1, le=30)] = 15
 
 

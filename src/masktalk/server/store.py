@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from masktalk.avatar.manifest import MouthChoice
 from masktalk.errors import InputError
-from masktalk.server.messages import AvatarStatus, JobStatus
+from masktalk.server.messages import AvatarStatus, FaceChoice, JobStatus
 from masktalk.server.problems import Problem, RequestError
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class AvatarRecord(Record):
     height: int
     seconds: float
     mouth: MouthChoice = "auto"
+    face: FaceChoice = "largest"
     job: str | None = None
     problem: Problem | None = None
 
@@ -67,7 +68,9 @@ class JobRecord(Record):
     """A prepare or a render, from queued to done.
 
     Attributes:
-        render: What to render; None for a prepare.
+        title: What is said and by whom.
+        container: Suffix of the file, without the dot.
+        options: Of a render, by name; see ``schemas``.
         attempts: How often it was begun.
         ended: Seconds since the epoch.
     """
@@ -75,9 +78,9 @@ class JobRecord(Record):
     kind: str
     avatar: str
     speech: str | None = None
-    fps: float | None = None
-    crf: int | None = None
-    preview: float | None = None
+    title: str = ""
+    container: str = "mp4"
+    options: dict[str, float | int | str] = {}
     status: JobStatus = "queued"
     stage: str = ""
     done: int = 0
@@ -88,11 +91,18 @@ class JobRecord(Record):
 
 
 class SpeechRecord(Record):
-    """Speech, as it came and as samples."""
+    """Speech, as it came and as samples.
+
+    Attributes:
+        text: The words, where they are known.
+        language: Of the words, as espeak-ng names it.
+    """
 
     name: str
     seconds: float
     suffix: str
+    text: str = ""
+    language: str = ""
 
 
 R = TypeVar("R", bound=Record)

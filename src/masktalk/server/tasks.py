@@ -37,13 +37,16 @@ class Hear(_Record):
 
 
 class Prepare(_Record):
-    """Make the avatar's bundle."""
+    """Make the avatar's bundle, and a smaller one for live sessions where it is large."""
 
     task: Literal["prepare"] = "prepare"
     source: Path
     folder: Path
+    live_folder: Path
+    live_side: int
     points: Path | None
     mouth: MouthChoice
+    face: Literal["largest", "left", "right"]
 
 
 class Render(_Record):
@@ -53,9 +56,9 @@ class Render(_Record):
     avatar: Path
     speech: Path
     output: Path
-    fps: float | None
-    crf: int | None
-    preview: float | None
+    options: dict[str, float | int | str]
+    text: str
+    language: str
 
 
 Task = Annotated[Probe | Hear | Prepare | Render, Field(discriminator="task")]

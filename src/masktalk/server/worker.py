@@ -14,14 +14,20 @@ import resource
 import sys
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from masktalk.errors import MasktalkError, MediaError
 from masktalk.server.problems import Problem, problem_of
 from masktalk.server.tasks import Failed, Finished, Found, Hear, Order, Prepare, Probe, Render, Step
+
+if TYPE_CHECKING:
+    from masktalk.engines.base import Articulator
 
 _PREVIEW, _THUMBNAIL = 1600, 320
 _SECONDS_BETWEEN_STEPS = 0.1
@@ -125,10 +131,17 @@ def _prepare(task: Prepare) -> Finished:
     from masktalk.preparation import PrepareOptions, prepare
 
     points = None if task.points is None else _in_source_pixels(task.points, task.source)
-    options = PrepareOptions(points=points, mouth=task.mouth)
+    options = PrepareOptions(points=points, mouth=task.mouth, face=task.face)
+    rmtree(task.live_folder, ignore_errors=True)
     with prepare(task.source, task.folder, options, _Steps()) as avatar:
         _say(Step(stage="warming up", done=0, total=1))
         engine_for(avatar, "warp")
+        size = (avatar.width, avatar.height)
+    if max(size) > task.live_side:
+        height = round(size[1] * task.live_side / max(size)) // 2 * 2
+        smaller = replace(options, height=height)
+        with prepare(task.source, task.live_folder, smaller, _Steps()) as avatar:
+            engine_for(avatar, "warp")
     return Finished()
 
 
@@ -150,16 +163,31 @@ def _in_source_pixels(points: Path, source: Path) -> Path:
 
 
 def _render(task: Render) -> Finished:
-    from masktalk.rendering import RenderOptions, render
+    from masktalk.rendering import render
+    from masktalk.server.schemas import render_options
 
-    options = RenderOptions(
-        fps=None if task.fps is None else Fraction(task.fps).limit_denominator(1001),
-        crf=task.crf,
-        preview=None if task.preview is None else Fraction(task.preview).limit_denominator(1000),
-        overwrite=True,
-    )
+    options = replace(render_options(task.options), articulator=_known_words(task))
     render(task.avatar, task.speech, task.output, options, _Steps())
     return Finished()
+
+
+def _known_words(task: Render) -> Articulator | None:
+    """Return an articulator that knows the words of synthesised speech, where it can be made.
+
+    The words are never passed as the option ``text``, which may name a file.
+    """
+    if not task.text:
+        return None
+    from masktalk.media import read_audio
+    from masktalk.speech.known import Playback, articulate_known
+    from masktalk.speech.transcript import Cue, Transcript
+
+    transcript = Transcript((Cue(task.text),))
+    try:
+        return Playback(articulate_known(read_audio(task.speech), transcript, task.language))
+    except MasktalkError as error:
+        logging.warning("the words are not used: %s", error)
+        return None
 
 
 class _Steps:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from masktalk.errors import OptionError
+from masktalk.session.encoding import EncodedTick
 from masktalk.session.positions import PlaybackEvent
 from masktalk.types import Audio, Frame
 
@@ -67,6 +68,7 @@ class Tick:
         onset: Monotonic time at which the speech that begins here was pushed, else None.
         ended: How many flushed utterances end here.
         playback: Starts and ends of named utterances, in order.
+        encoded: The tick's frame and audio encoded, where the session's process does that.
         lateness: Seconds by which the tick left after it was due.
     """
 
@@ -78,6 +80,7 @@ class Tick:
     onset: float | None = None
     ended: int = 0
     playback: tuple[PlaybackEvent, ...] = ()
+    encoded: EncodedTick | None = None
     lateness: float = 0.0
 
 

@@ -23,6 +23,7 @@ from typing import Any
 from masktalk.avatar.manifest import Manifest
 from masktalk.errors import MasktalkError, OptionError
 from masktalk.media.resampling import mono_samples
+from masktalk.session.encoding import EncodingOptions, LiveEncoder
 from masktalk.session.frame_ring import FrameRing
 from masktalk.session.options import SessionOptions, SessionStats, Tick
 from masktalk.types import FloatArray, Frame
@@ -46,12 +47,14 @@ class SessionSpec:
         engine: Name in the table of engines.
         engine_options: Its own options by name.
         options: The session's.
+        encoding: Encode every tick there; raw frames then come only while they are asked for.
     """
 
     folder: Path
     engine: str = "warp"
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     options: SessionOptions = field(default_factory=SessionOptions)
+    encoding: EncodingOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class _Ready:
     delay: float
     width: int
     height: int
+    init_segment: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +97,8 @@ class ProcessSession:
         self.rate = Fraction(0)
         self.delay = 0.0
         self.width = self.height = 0
+        #: What comes before the MP4 fragments of encoded ticks.
+        self.init_segment = b""
         self.stats = SessionStats()
         self._queued = self._pushed = 0.0
         self._talking = False
@@ -133,6 +139,7 @@ class ProcessSession:
             raise
         self.rate, self.delay = said.rate, said.delay
         self.width, self.height = said.width, said.height
+        self.init_segment = said.init_segment
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(loop,), daemon=True).start()
 
@@ -158,6 +165,14 @@ class ProcessSession:
         self._pushed = self.stats.speech_seconds
         self._queued = 0.0
         self._send("interrupt")
+
+    def request_keyframe(self) -> None:
+        """Make the next encoded frame one at which decoding can begin."""
+        self._send("keyframe")
+
+    def send_frames(self, wanted: bool) -> None:
+        """Let raw frames come beside encoded ticks, or no more."""
+        self._send("frames" if wanted else "no frames")
 
     @property
     def process_id(self) -> int:
@@ -261,53 +276,86 @@ async def _play(connection: Connection, ring: FrameRing, spec: SessionSpec) -> N
     from masktalk.engines import make_engine
     from masktalk.session.session import Session
 
-    begun = asyncio.Event()
     with Avatar(spec.folder) as avatar:
         engine = make_engine(spec.engine, dict(spec.engine_options))
         async with Session(avatar, engine, spec.options) as session:
-            loop = asyncio.get_running_loop()
-            threading.Thread(
-                target=_handle_commands, args=(connection, session, loop, begun), daemon=True
-            ).start()
-            # A round of the collector over all that is loaded by now outlasts two frames.
-            gc.collect()
-            gc.freeze()
-            connection.send(_Ready(session.rate, session.delay, avatar.width, avatar.height))
-            await begun.wait()
-            async for tick in session:
-                slot = None if tick.frame is None else ring.write(tick.frame.pixels)
-                connection.send(
-                    _Report(
-                        replace(tick, frame=None),
-                        slot,
-                        session.stats,
-                        session.queued,
-                        session.speaking,
-                    )
+            encoder = None
+            if spec.encoding is not None:
+                encoder = LiveEncoder(
+                    (avatar.width, avatar.height),
+                    session.rate,
+                    session.options.audio_rate,
+                    spec.encoding,
                 )
+            await _Worker(connection, ring, session, encoder).run()
 
 
-def _handle_commands(
-    connection: Connection, session: Any, loop: asyncio.AbstractEventLoop, begun: asyncio.Event
-) -> None:
-    """Take orders until there are no more; then the process ends, whatever it is doing."""
-    try:
-        while (order := connection.recv()) != "close":
-            if order == "begin":
-                loop.call_soon_threadsafe(begun.set)
-            elif order == "flush":
-                session.flush()
-            elif order == "interrupt":
-                session.interrupt()
-            else:
-                _push(session, order)
-    except (EOFError, OSError):
-        logger.debug("whoever gave orders is gone")
-    os._exit(0)
+class _Worker:
+    """A session's side of the connection: commands in, ticks out.
 
+    Args:
+        connection: To the process that asked for the session.
+        ring: Takes raw frames.
+        session: Started already.
+        encoder: Encodes every tick; None sends raw frames instead.
+    """
 
-def _push(session: Any, order: _Push) -> None:
-    try:
-        session.push_audio(order.samples, order.rate, order.utterance)
-    except MasktalkError as error:
-        logger.warning("speech refused: %s", error)
+    def __init__(
+        self, connection: Connection, ring: FrameRing, session: Any, encoder: LiveEncoder | None
+    ) -> None:
+        self._connection, self._ring = connection, ring
+        self._session, self._encoder = session, encoder
+        self._sends_frames = encoder is None
+        self._begun = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self) -> None:
+        """Serve until the session ends."""
+        threading.Thread(target=self._handle_commands, daemon=True).start()
+        # A round of the collector over all that is loaded by now outlasts two frames.
+        gc.collect()
+        gc.freeze()
+        session, encoder = self._session, self._encoder
+        width, height = (session.width, session.height) if encoder is None else encoder.size
+        init_segment = b"" if encoder is None else encoder.init_segment
+        self._connection.send(_Ready(session.rate, session.delay, width, height, init_segment))
+        await self._begun.wait()
+        async for tick in session:
+            self._connection.send(self._report(tick))
+
+    def _report(self, tick: Tick) -> _Report:
+        session, slot = self._session, None
+        if tick.frame is not None and self._sends_frames:
+            slot = self._ring.write(tick.frame.pixels)
+        encoded = None if self._encoder is None else self._encoder.encode(tick)
+        sent = replace(tick, frame=None, encoded=encoded)
+        return _Report(sent, slot, session.stats, session.queued, session.speaking)
+
+    def _handle_commands(self) -> None:
+        """Take commands until there are no more; then the process ends, whatever it does."""
+        try:
+            while (command := self._connection.recv()) != "close":
+                self._handle(command)
+        except (EOFError, OSError):
+            logger.debug("whoever gave commands is gone")
+        os._exit(0)
+
+    def _handle(self, command: object) -> None:
+        if isinstance(command, _Push):
+            self._push(command)
+        elif command == "begin":
+            self._loop.call_soon_threadsafe(self._begun.set)
+        elif command == "flush":
+            self._session.flush()
+        elif command == "interrupt":
+            self._session.interrupt()
+        elif command == "keyframe" and self._encoder is not None:
+            self._encoder.request_keyframe()
+        elif command in ("frames", "no frames"):
+            self._sends_frames = command == "frames" or self._encoder is None
+
+    def _push(self, push: _Push) -> None:
+        try:
+            self._session.push_audio(push.samples, push.rate, push.utterance)
+        except MasktalkError as error:
+            logger.warning("speech refused: %s", error)

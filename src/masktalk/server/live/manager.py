@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from masktalk.avatar import Manifest
 from masktalk.errors import MasktalkError
 from masktalk.server.live.viewers import Viewers
 from masktalk.server.messages import LiveInfo
@@ -19,7 +20,14 @@ from masktalk.server.metrics import Metrics
 from masktalk.server.options import Limits
 from masktalk.server.problems import Problem, RequestError, problem_of
 from masktalk.server.store import new_id
-from masktalk.session import ProcessSession, SessionOptions, SessionSpec, Tick
+from masktalk.session import (
+    EncodingOptions,
+    ProcessSession,
+    SessionOptions,
+    SessionSpec,
+    SessionStats,
+    Tick,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +57,17 @@ class LiveSession:
         self, avatar_id: str, folder: Path, fps: float | None, limits: Limits, metrics: Metrics
     ) -> None:
         self.id, self.avatar_id = new_id(), avatar_id
-        self._manifest = Manifest.read(folder)
         self._limits, self._metrics = limits, metrics
         rate = None if fps is None else Fraction(fps).limit_denominator(1001)
         options = SessionOptions(
             rate=rate, audio_rate=AUDIO_RATE, queue=limits.session_queue_seconds
         )
-        self.session = ProcessSession(SessionSpec(folder, options=options))
+        self.session = ProcessSession(
+            SessionSpec(folder, options=options, encoding=EncodingOptions())
+        )
+        self._frame_users = 0
         self.problem: Problem | None = None
-        self.viewers = Viewers(limits.viewers)
+        self.viewers = Viewers(limits.viewers, self.session.request_keyframe)
         self._plays: asyncio.Queue[tuple[Path, int]] = asyncio.Queue(_MAX_PLAYS)
         self._feeder: asyncio.Task[None] | None = None
         #: How often speech was interrupted; speech asked for earlier is not played.
@@ -107,14 +117,25 @@ class LiveSession:
         self._drop_plays()
         self.session.interrupt()
 
+    @contextmanager
+    def raw_frames(self) -> Iterator[None]:
+        """Let raw frames come, too, for a viewer that cannot take H.264."""
+        self._frame_users += 1
+        self.session.send_frames(True)
+        try:
+            yield
+        finally:
+            self._frame_users -= 1
+            self.session.send_frames(self._frame_users > 0)
+
     def info(self) -> LiveInfo:
         """Return the session's status."""
         session, stats = self.session, self.session.stats
         return LiveInfo(
             id=self.id,
             avatar=self.avatar_id,
-            width=self._manifest.width,
-            height=self._manifest.height,
+            width=session.width,
+            height=session.height,
             fps=float(session.rate),
             audio_rate=AUDIO_RATE,
             speaking=session.speaking,
@@ -146,22 +167,23 @@ class LiveSession:
         self.session.flush()
 
     async def _run(self) -> None:
-        late = 0
+        before = replace(self.session.stats)
         try:
             async for tick in self.session:
                 self.viewers.show(tick)
-                self._measure(tick, self.session.stats.late_audio - late)
-                late = self.session.stats.late_audio
+                self._measure(tick, before)
+                before = self.session.stats
         except MasktalkError as error:
             self.problem = problem_of(error)
             logger.warning("session failed", extra={"session": self.id, "problem": str(error)})
         finally:
             self.viewers.end()
 
-    def _measure(self, tick: Tick, late: int) -> None:
-        metrics = self._metrics
-        (metrics.dropped if tick.frame is None else metrics.frames).inc()
-        metrics.late.inc(late)
+    def _measure(self, tick: Tick, before: SessionStats) -> None:
+        metrics, stats = self._metrics, self.session.stats
+        metrics.frames.inc(stats.frames - before.frames)
+        metrics.dropped.inc(stats.dropped - before.dropped)
+        metrics.late.inc(stats.late_audio - before.late_audio)
         metrics.lateness.observe(tick.lateness)
         if tick.onset is not None:
             metrics.onset.observe(time.monotonic() - tick.onset)

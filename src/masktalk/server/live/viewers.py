@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 from masktalk.server.problems import RequestError
@@ -14,16 +14,26 @@ from masktalk.session import Tick
 _MAX_LAG = 12
 
 
-class Viewer:
-    """One connection's view of a session: ticks, newest kept when it is slow."""
+def _ignore() -> None:
+    """Do nothing."""
 
-    def __init__(self) -> None:
+
+class Viewer:
+    """One connection's view of a session: ticks, newest kept when it is slow.
+
+    Args:
+        on_loss: Called when ticks were left out.
+    """
+
+    def __init__(self, on_loss: Callable[[], None]) -> None:
         self._ticks: asyncio.Queue[Tick | None] = asyncio.Queue()
+        self._on_loss = on_loss
 
     def show(self, tick: Tick) -> None:
         """Pass a tick on; the oldest goes when too many wait."""
         if self._ticks.qsize() >= _MAX_LAG:
             self._ticks.get_nowait()
+            self._on_loss()
         self._ticks.put_nowait(tick)
 
     def end(self) -> None:
@@ -52,10 +62,12 @@ class Viewers:
 
     Args:
         limit: How many there may be.
+        on_loss: Called when ticks were left out for a slow viewer, or one came late: the
+            next frame should be a keyframe.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, on_loss: Callable[[], None] = _ignore) -> None:
+        self._limit, self._on_loss = limit, on_loss
         self._connected: set[Viewer] = set()
         self._reserved: set[Reservation] = set()
         self._last_seen = time.monotonic()
@@ -88,8 +100,9 @@ class Viewers:
             RequestError: 429, too many are connected or connecting.
         """
         (reservation or self.reserve()).release()
-        viewer = Viewer()
+        viewer = Viewer(self._on_loss)
         self._connected.add(viewer)
+        self._on_loss()
         try:
             yield viewer
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,24 +17,27 @@ from aiortc import (
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
+    RTCRtpSender,
+    RTCRtpTransceiver,
     RTCSessionDescription,
 )
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
-from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
+from aiortc.mediastreams import MediaStreamError, VideoStreamTrack
 from av.audio.resampler import AudioResampler
 
 from masktalk.errors import MasktalkError
-from masktalk.numerics import to_pcm16
 from masktalk.server.live.manager import AUDIO_RATE, LiveSession
 from masktalk.server.live.viewers import Reservation, Viewer
 from masktalk.server.messages import SessionDescription
 from masktalk.server.problems import RequestError
+from masktalk.session.encoding import VIDEO_CLOCK_HZ, EncodedPacket
 from masktalk.types import Frame
 
 logger = logging.getLogger(__name__)
 
-_VIDEO_CLOCK = Fraction(1, 90_000)
-_PACKET = AUDIO_RATE // 50
+_VIDEO_CLOCK = Fraction(1, VIDEO_CLOCK_HZ)
+#: Seconds that Opus runs ahead of the first sample; time stamps must not be negative.
+_AUDIO_DELAY = Fraction(1, 50)
 #: Frames and packets a track holds for a network that does not take them.
 _FRAMES, _PACKETS = 3, 25
 #: Seconds from the answer until a connection must stand.
@@ -58,8 +62,46 @@ _UNUSABLE = (
 )
 
 
+class PacketTrack(MediaStreamTrack):
+    """Encoded packets of a session, passed on as they are.
+
+    Args:
+        kind: ``video`` or ``audio``.
+        clock: Ticks per second of its time stamps.
+        on_loss: Called when packets were left out.
+    """
+
+    def __init__(self, kind: str, clock: int, on_loss: Callable[[], None]) -> None:
+        super().__init__()
+        self.kind = kind
+        self._clock, self._on_loss = clock, on_loss
+        self._packets: asyncio.Queue[EncodedPacket] = asyncio.Queue(_PACKETS)
+        self._waits_for_keyframe = kind == "video"
+
+    def show(self, packets: Sequence[EncodedPacket]) -> None:
+        """Put packets in; when too many wait, all go, and video goes on at a keyframe."""
+        for packet in packets:
+            if self._packets.full():
+                while not self._packets.empty():
+                    self._packets.get_nowait()
+                self._on_loss()
+                self._waits_for_keyframe = self.kind == "video"
+            if packet.is_keyframe:
+                self._waits_for_keyframe = False
+            if not self._waits_for_keyframe:
+                self._packets.put_nowait(packet)
+
+    async def recv(self) -> av.Packet[Any]:
+        """Return the next packet, when there is one."""
+        packet = await self._packets.get()
+        sent = av.Packet(packet.data)
+        sent.pts = max(round((packet.time + _AUDIO_DELAY) * self._clock), 0)
+        sent.time_base = Fraction(1, self._clock)
+        return sent
+
+
 class FrameTrack(VideoStreamTrack):
-    """The newest frames of a session."""
+    """The newest frames of a session, for viewers that cannot take H.264."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,35 +123,6 @@ class FrameTrack(VideoStreamTrack):
         return picture
 
 
-class SoundTrack(AudioStreamTrack):
-    """The sound of a session in packets of 20 ms."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._packets: asyncio.Queue[Any] = asyncio.Queue(_PACKETS)
-        self._rest = np.zeros(0, np.int16)
-        self._sent = 0
-
-    def play(self, samples: np.ndarray[Any, Any]) -> None:
-        """Queue (N,) float32 samples in [-1, 1]."""
-        self._rest = np.concatenate([self._rest, to_pcm16(samples)])
-        while len(self._rest) >= _PACKET:
-            if self._packets.full():
-                self._packets.get_nowait()
-            packet, self._rest = self._rest[:_PACKET], self._rest[_PACKET:]
-            self._packets.put_nowait((self._sent, packet))
-            self._sent += _PACKET
-
-    async def recv(self) -> av.AudioFrame:
-        """The next packet, when there is one."""
-        pts, packet = await self._packets.get()
-        sound = av.AudioFrame.from_ndarray(packet[None, :], format="s16", layout="mono")
-        sound.sample_rate = AUDIO_RATE
-        sound.pts = pts
-        sound.time_base = Fraction(1, AUDIO_RATE)
-        return sound
-
-
 class Peer:
     """One browser's connection to a session.
 
@@ -123,7 +136,11 @@ class Peer:
         servers = [RTCIceServer(urls=address) for address in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._connected = asyncio.Event()
-        self._video, self._sound = FrameTrack(), SoundTrack()
+        keyframe = live.session.request_keyframe
+        self._video = PacketTrack("video", VIDEO_CLOCK_HZ, keyframe)
+        self._frames = FrameTrack()
+        self._sound = PacketTrack("audio", AUDIO_RATE, keyframe)
+        self._sends_h264 = False
         self._tasks: deque[asyncio.Task[None]] = deque()
         self._closed = False
         self._place: Reservation | None = None
@@ -147,14 +164,9 @@ class Peer:
         connection.add_listener("track", self._on_track)
         connection.add_listener("connectionstatechange", self._on_state)
         try:
+            self._add_tracks(offer.sdp)
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, offer.type))
-            if not connection.getTransceivers():
-                raise ValueError("it has neither audio nor video")
-            for transceiver in connection.getTransceivers():
-                track = self._video if transceiver.kind == "video" else self._sound
-                connection.addTrack(track)
-            answer = await connection.createAnswer()
-            await connection.setLocalDescription(answer)
+            await connection.setLocalDescription(await connection.createAnswer())
         except _UNUSABLE as error:
             await self.close()
             raise RequestError(422, "offer", f"cannot be used ({error})") from error
@@ -195,16 +207,40 @@ class Peer:
         await self.close()
 
     async def _send(self) -> None:
-        with self._live.viewers.attach(self._place) as viewer:
+        frames = contextlib.nullcontext() if self._sends_h264 else self._live.raw_frames()
+        with self._live.viewers.attach(self._place) as viewer, frames:
             await self._pass_on(viewer)
+
+    def _add_tracks(self, sdp: str) -> None:
+        """Prepare for the media that an offer asks for: H.264 as the session encodes it
+        wherever the offer allows, else frames that are encoded for this viewer alone."""
+        if "m=audio" in sdp:
+            self._connection.addTransceiver(self._sound, direction="sendrecv")
+        if "m=video" in sdp:
+            self._sends_h264 = "H264/90000" in sdp
+            track = self._video if self._sends_h264 else self._frames
+            transceiver = self._connection.addTransceiver(track, direction="sendonly")
+            if self._sends_h264:
+                self._prefer_h264(transceiver)
+        if not self._connection.getTransceivers():
+            raise ValueError("it has neither audio nor video")
+
+    def _prefer_h264(self, transceiver: RTCRtpTransceiver) -> None:
+        known = RTCRtpSender.getCapabilities("video").codecs
+        transceiver.setCodecPreferences([one for one in known if one.mimeType == "video/H264"])
+        # aiortc offers no public way to hear of lost pictures when packets are passed on.
+        keyframe = self._live.session.request_keyframe
+        transceiver.sender._send_keyframe = keyframe  # type: ignore[method-assign]
 
     async def _pass_on(self, viewer: Viewer) -> None:
         async for tick in viewer:
             if self._connection.connectionState != "connected":
                 continue
-            self._sound.play(tick.audio.samples)
+            if tick.encoded is not None:
+                self._sound.show(tick.encoded.audio)
+                self._video.show(tick.encoded.video)
             if tick.frame is not None:
-                self._video.show(tick.frame)
+                self._frames.show(tick.frame)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio":

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 CONTROLS: TypeAdapter[Any] = TypeAdapter(Control)
 
 #: First byte of a binary message to the viewer; then the time as a float64, little-endian.
-FRAME, SOUND = 1, 2
+FRAME, SOUND, MP4 = 1, 2, 3
 _HEADER = struct.Struct("<Bd")
 _STATE_EVERY = 0.5
 _TYPES: dict[str, np.dtype[Any]] = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
@@ -115,7 +115,7 @@ class WebSocketConnection:
         elif isinstance(control, Watch):
             if self._watch is not None:
                 self._watch.cancel()
-            self._watch = asyncio.create_task(self._show(control.fps))
+            self._watch = asyncio.create_task(self._show(control))
         else:
             await self._speak(control)
         return False
@@ -138,23 +138,33 @@ class WebSocketConnection:
                     await self._socket.send_text(state)
                 await asyncio.sleep(_STATE_EVERY)
 
-    async def _show(self, fps: float) -> None:
-        """Frames and sound over this socket; a slow one loses frames, never sound."""
-        due = 0.0
-        with (
-            self._live.viewers.attach() as viewer,
-            contextlib.suppress(WebSocketDisconnect, RuntimeError),
-        ):
-            async for tick in viewer:
-                await self._send(SOUND, tick, _pcm16(tick))
-                if tick.frame is not None and float(tick.time) >= due:
-                    due = max(due + 1 / fps, float(tick.time))
-                    picture = await asyncio.to_thread(_webp, tick.frame)
-                    await self._send(FRAME, tick, picture)
+    async def _show(self, watch: Watch) -> None:
+        """Send video and audio over this socket; a slow one loses frames."""
+        show = self._show_mp4() if watch.format == "mp4" else self._show_images(watch.fps)
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await show
 
-    async def _send(self, kind: int, tick: Tick, body: bytes) -> None:
+    async def _show_mp4(self) -> None:
+        with self._live.viewers.attach() as viewer:
+            await self._send(MP4, 0.0, self._live.session.init_segment)
+            async for tick in viewer:
+                if tick.encoded is not None and tick.encoded.fragments:
+                    await self._send(MP4, float(tick.time), tick.encoded.fragments)
+
+    async def _show_images(self, fps: float) -> None:
+        """Send images and samples, for viewers that cannot play MP4."""
+        due = 0.0
+        with self._live.raw_frames(), self._live.viewers.attach() as viewer:
+            async for tick in viewer:
+                time = float(tick.time)
+                await self._send(SOUND, time, _pcm16(tick))
+                if tick.frame is not None and time >= due:
+                    due = max(due + 1 / fps, time)
+                    await self._send(FRAME, time, await asyncio.to_thread(_webp, tick.frame))
+
+    async def _send(self, kind: int, time: float, body: bytes) -> None:
         async with self._sending:
-            await self._socket.send_bytes(_HEADER.pack(kind, float(tick.time)) + body)
+            await self._socket.send_bytes(_HEADER.pack(kind, time) + body)
 
 
 async def end_connection(socket: WebSocket, problem: Problem | None) -> None:

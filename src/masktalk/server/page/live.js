@@ -1,25 +1,37 @@
 // One live session: WebRTC where it passes, a WebSocket where it does not.
 
 import * as api from "./api.js";
+import { FragmentPlayer, canPlayFragments } from "./stream.js";
 
 const PATIENCE = 6000;
-const FRAME = 1, SOUND = 2;
+const FRAME = 1, SOUND = 2, MP4 = 3;
 
 export class LiveSession {
-  #info; #socket; #connection = null; #microphone = null; #audio = null; #playhead = 0; #handlers;
+  #info; #socket; #connection = null; #microphone = null; #audio = null; #player = null; #elements; #ended = false; #playhead = 0; #handlers;
 
   /** Handlers: state(info), problem(text), ended(). */
   static async open(avatar, elements, handlers) {
     const session = new LiveSession();
     session.#handlers = handlers;
     session.#info = await api.live.open(avatar);
-    await session.#connectSocket(elements);
+    session.#elements = elements;
     try {
-      await session.#connectMedia(elements.video);
-    } catch {
-      session.#fallBack(elements);
+      await session.#connectSocket(elements);
+      await session.#connectMedia(elements.video).catch(() => session.#fallBack(elements));
+    } catch (error) {
+      session.close();
+      throw error;
     }
     return session;
+  }
+
+  /** The element that shows it. */
+  get surface() {
+    return this.#player || this.#connection ? this.#elements.video : this.#elements.canvas;
+  }
+
+  get id() {
+    return this.#info.id;
   }
 
   play(speech) {
@@ -57,8 +69,16 @@ export class LiveSession {
     this.#microphone?.stop();
     this.#connection?.close();
     this.#audio?.close();
+    this.#player?.close();
     this.#send({ type: "close" });
-    this.#socket.close();
+    this.#ended = true;
+    this.#socket?.close();
+  }
+
+  #end(problem) {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#handlers.ended(problem);
   }
 
   #send(message) {
@@ -72,14 +92,14 @@ export class LiveSession {
       if (data instanceof ArrayBuffer) return this.#receive(data, elements.canvas);
       const message = JSON.parse(data);
       if (message.type === "state") this.#handlers.state(message);
-      else if (message.type === "error") this.#handlers.problem([message.error.message, message.error.remedy].filter(Boolean).join(" — "));
-      else if (message.type === "ended") this.#handlers.ended();
+      else if (message.type === "error") this.#handlers.problem(new api.Problem(message.error));
+      else if (message.type === "ended") this.#end(message.problem && new api.Problem(message.problem));
       return undefined;
     };
-    this.#socket.onclose = () => this.#handlers.ended();
+    const lost = () => new api.Problem({ type: "Offline", message: "session: the connection was lost" });
     return new Promise((resolve, reject) => {
       this.#socket.onopen = resolve;
-      this.#socket.onerror = () => reject(new Error("No connection to the session"));
+      this.#socket.onclose = () => { reject(lost()); this.#end(lost()); };
     });
   }
 
@@ -116,7 +136,12 @@ export class LiveSession {
     await video.play();
   }
 
-  #fallBack({ canvas }) {
+  #fallBack({ canvas, video }) {
+    if (canPlayFragments()) {
+      this.#player = new FragmentPlayer(video);
+      this.#send({ type: "watch", format: "mp4" });
+      return;
+    }
     canvas.hidden = false;
     canvas.width = this.#info.width;
     canvas.height = this.#info.height;
@@ -127,7 +152,9 @@ export class LiveSession {
   async #receive(data, canvas) {
     const kind = new DataView(data).getUint8(0);
     const body = data.slice(9);
-    if (kind === FRAME) {
+    if (kind === MP4) {
+      this.#player?.add(body);
+    } else if (kind === FRAME) {
       const picture = await createImageBitmap(new Blob([body], { type: "image/webp" }));
       canvas.getContext("2d").drawImage(picture, 0, 0);
       picture.close();

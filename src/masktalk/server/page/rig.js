@@ -22,7 +22,7 @@ const make = (name, attributes, parent) => {
 };
 
 export class RigEditor {
-  #svg; #rig = null; #points = {}; #marks = {}; #mesh = null; #closer = true; #onChange;
+  #svg; #rig = null; #points = {}; #marks = {}; #mesh = null; #closer = true; #onChange; #history = []; #lastChange = {};
 
   /** `onChange()` is called whenever a person has moved a point. */
   constructor(svg, onChange) {
@@ -41,6 +41,8 @@ export class RigEditor {
   show(rig, picture) {
     this.#rig = rig;
     this.moved = false;
+    this.#history = [];
+    this.#lastChange = {};
     this.#points = {};
     for (const name of Object.keys(NAMES)) {
       if (rig.points[name]) this.#points[name] = [...rig.points[name]];
@@ -120,7 +122,38 @@ export class RigEditor {
     this.#place(name, x + arrow[0] * step, y + arrow[1] * step);
   }
 
+  /** Takes back the last change; false when there is none. */
+  undo() {
+    const before = this.#history.pop();
+    if (!before) return false;
+    this.#points = before;
+    this.moved = this.#history.length > 0;
+    this.#arrange();
+    this.#onChange();
+    return true;
+  }
+
+  /** Takes back every change. */
+  reset() {
+    while (this.#history.length > 1) this.#history.pop();
+    this.undo();
+  }
+
+  get canUndo() {
+    return this.#history.length > 0;
+  }
+
+  /** Remembers the points as they are before a change; a held key is one change. */
+  #remember(name) {
+    const now = performance.now();
+    if (this.#lastChange.name !== name || now - this.#lastChange.at > 800) {
+      this.#history.push(structuredClone(this.#points));
+    }
+    this.#lastChange = { name, at: now };
+  }
+
   #place(name, x, y) {
+    this.#remember(name);
     const clamp = (value, most) => Math.min(Math.max(value, 0), most);
     this.#points[name] = [clamp(x, this.#rig.width), clamp(y, this.#rig.height)];
     this.moved = true;

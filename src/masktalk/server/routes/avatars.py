@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -25,13 +27,18 @@ from masktalk.server.jobs import BUNDLE, POINTS, job_info, source_path
 from masktalk.server.messages import AvatarInfo, AvatarRename, JobInfo, Rig, RigUpdate
 from masktalk.server.problems import Problem, RequestError
 from masktalk.server.sandbox import TaskFailed, run_task
-from masktalk.server.services import IdPath, Served
+from masktalk.server.services import IdPath, Served, Services
 from masktalk.server.store import AvatarRecord, JobRecord, new_id
 from masktalk.server.tasks import Found, Probe
 from masktalk.server.uploads import RAW_BODY, announced_bytes, clean_name, receive
 from masktalk.types import Face
 
 router = APIRouter(prefix="/api/avatars", tags=["avatars"])
+
+#: How a picture is described in OpenAPI.
+IMAGE_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 _PREVIEW, _THUMBNAIL = "preview.jpg", "thumbnail.jpg"
 
@@ -43,18 +50,34 @@ async def list_avatars(served: Served) -> list[AvatarInfo]:
 
 
 @router.post("", status_code=201, openapi_extra=RAW_BODY)
-async def upload(
+async def upload_avatar(
     request: Request, served: Served, name: Annotated[str, Query(max_length=200)] = "avatar"
 ) -> AvatarInfo:
     """Upload a picture or video as the request's body. Prepare it next."""
+    await served.housekeeper.make_room(announced_bytes(request))
+    return await add_avatar(served, clean_name(Path(name).stem), partial(receive, request))
+
+
+async def add_avatar(
+    served: Services, name: str, write: Callable[[Path], Awaitable[str]]
+) -> AvatarInfo:
+    """Keep a new avatar and look into its source.
+
+    Args:
+        served: The services.
+        name: Name to show.
+        write: Writes ``source`` plus a suffix into a folder and returns the suffix.
+
+    Raises:
+        RequestError: There are too many avatars, or the source cannot be used.
+    """
     store, limits = served.store, served.options.limits
     if store.count(AvatarRecord) >= limits.avatars:
         raise RequestError(409, "avatars", f"{limits.avatars} are kept already", "delete one first")
-    await served.housekeeper.make_room(announced_bytes(request))
     id = new_id()
     folder = store.make_folder(AvatarRecord, id)
     try:
-        suffix = await receive(request, folder)
+        suffix = await write(folder)
         probe = Probe(
             source=source_path(folder, suffix),
             preview=folder / _PREVIEW,
@@ -67,7 +90,7 @@ async def upload(
         assert isinstance(found, Found)
         avatar = AvatarRecord(
             id=id,
-            name=clean_name(Path(name).stem),
+            name=name,
             kind=found.source,
             suffix=suffix,
             width=found.width,
@@ -90,7 +113,7 @@ async def read_avatar(id: IdPath, served: Served) -> AvatarInfo:
 
 
 @router.patch("/{id}")
-async def rename(id: IdPath, change: AvatarRename, served: Served) -> AvatarInfo:
+async def rename_avatar(id: IdPath, change: AvatarRename, served: Served) -> AvatarInfo:
     """Give it another name."""
     avatar = served.store.get(AvatarRecord, id)
     avatar.name = clean_name(change.name)
@@ -99,7 +122,7 @@ async def rename(id: IdPath, change: AvatarRename, served: Served) -> AvatarInfo
 
 
 @router.delete("/{id}", status_code=204)
-async def delete(id: IdPath, served: Served) -> Response:
+async def delete_avatar(id: IdPath, served: Served) -> Response:
     """Forget it: its files, its jobs, its sessions."""
     served.store.get(AvatarRecord, id)
     for live in served.sessions:
@@ -116,7 +139,7 @@ async def delete(id: IdPath, served: Served) -> Response:
 
 
 @router.post("/{id}/prepare", status_code=202)
-async def prepare(id: IdPath, served: Served) -> JobInfo:
+async def prepare_avatar(id: IdPath, served: Served) -> JobInfo:
     """Find its face and make it ready to speak. Follow the job for progress."""
     avatar = served.store.get(AvatarRecord, id)
     running = served.store.find(JobRecord, avatar.job) if avatar.job else None
@@ -130,14 +153,14 @@ async def prepare(id: IdPath, served: Served) -> JobInfo:
     return job_info(job)
 
 
-@router.get("/{id}/preview", response_class=FileResponse)
-async def preview(id: IdPath, served: Served) -> FileResponse:
+@router.get("/{id}/preview", response_class=FileResponse, responses=IMAGE_REPLY)
+async def read_preview(id: IdPath, served: Served) -> FileResponse:
     """Its first frame as a JPEG, at most 1600 pixels on a side."""
     return _picture(served, id, _PREVIEW)
 
 
-@router.get("/{id}/thumbnail", response_class=FileResponse)
-async def thumbnail(id: IdPath, served: Served) -> FileResponse:
+@router.get("/{id}/thumbnail", response_class=FileResponse, responses=IMAGE_REPLY)
+async def read_thumbnail(id: IdPath, served: Served) -> FileResponse:
     """Its first frame as a JPEG, at most 320 pixels on a side."""
     return _picture(served, id, _THUMBNAIL)
 
@@ -158,6 +181,7 @@ async def read_rig(id: IdPath, served: Served) -> Rig:
         points=by_hand or _points(face, avatar.width, avatar.height),
         by_hand=by_hand is not None,
         mouth=avatar.mouth,
+        face=avatar.face,
         mesh=mesh,
     )
 
@@ -174,7 +198,7 @@ async def write_rig(id: IdPath, update: RigUpdate, served: Served) -> Rig:
         draft = path.with_name(f".{path.name}")
         draft.write_text(update.points.model_dump_json(exclude_none=True), encoding="utf-8")
         draft.replace(path)
-    avatar.mouth = update.mouth
+    avatar.mouth, avatar.face = update.mouth, update.face
     served.store.put(avatar)
     return await read_rig(id, served)
 

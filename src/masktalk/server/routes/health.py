@@ -20,7 +20,7 @@ _MIN_FREE_BYTES = 64 << 20
 
 
 @router.get("/healthz", responses={503: {"model": Health}})
-async def healthz(served: Served, response: Response) -> Health:
+async def read_health(served: Served, response: Response) -> Health:
     """Report whether jobs are worked on and there is room for them; 503 when not."""
     free = disk_usage(served.store.data).free
     status: Literal["ok", "full", "failing"] = "full" if free < _MIN_FREE_BYTES else "ok"
@@ -38,7 +38,11 @@ async def healthz(served: Served, response: Response) -> Health:
     )
 
 
-@router.get("/metrics", response_class=Response)
-async def metrics(served: Served) -> Response:
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def read_metrics(served: Served) -> Response:
     """Counters and histograms in Prometheus' text format."""
     return Response(served.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -21,7 +21,11 @@ async def read_job(id: IdPath, served: Served) -> JobInfo:
     return job_info(served.jobs.look(id))
 
 
-@router.get("/{id}/events", response_class=StreamingResponse)
+@router.get(
+    "/{id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
 async def follow_job(id: IdPath, served: Served) -> StreamingResponse:
     """Server-sent events: the job as JSON whenever it changes, until it ends."""
     served.store.get(JobRecord, id)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response, WebSocket
 from pydantic import ValidationError
 
 from masktalk.errors import MasktalkError
-from masktalk.server.jobs import BUNDLE
+from masktalk.server.jobs import live_bundle
 from masktalk.server.live.manager import AUDIO_RATE, LiveSession
 from masktalk.server.live.realtime import RealtimeConnection
 from masktalk.server.live.webrtc import Peer
@@ -57,7 +57,9 @@ async def close_session(id: IdPath, served: Served) -> Response:
 
 
 @router.post("/{id}/offer")
-async def offer(id: IdPath, description: SessionDescription, served: Served) -> SessionDescription:
+async def answer_offer(
+    id: IdPath, description: SessionDescription, served: Served
+) -> SessionDescription:
     """WebRTC: an offer in (video and audio, the browser's microphone if it likes), the
     answer out, candidates included."""
     live = served.sessions.get(id)
@@ -70,7 +72,7 @@ async def offer(id: IdPath, description: SessionDescription, served: Served) -> 
 
 
 @router.post("/{id}/control")
-async def control(id: IdPath, request: ControlRequest, served: Served) -> LiveInfo:
+async def control_session(id: IdPath, request: ControlRequest, served: Served) -> LiveInfo:
     """Say, play, flush, interrupt or close, without a WebSocket."""
     live, wish = served.sessions.get(id), request.control
     if isinstance(wish, Say | Play):
@@ -135,7 +137,7 @@ async def _open(served: Services, wish: LiveRequest) -> LiveSession:
     avatar = served.store.get(AvatarRecord, wish.avatar)
     if avatar.status != "ready":
         raise RequestError(409, f"avatar {avatar.name}", f"is {avatar.status}", "prepare it first")
-    folder = served.store.folder(AvatarRecord, avatar.id) / BUNDLE
+    folder = live_bundle(served.store.folder(AvatarRecord, avatar.id))
     return await served.sessions.open(avatar.id, folder, wish.fps)
 
 
@@ -144,7 +146,7 @@ async def _speak(served: Services, live: LiveSession, wish: Say | Play) -> None:
         live.play(samples_of(served, wish.speech), AUDIO_RATE)
         return
     asked_at = live.interruptions
-    speech = await synthesise(served, wish.text, wish.voice)
+    speech = await synthesise(served, wish)
     if live.interruptions != asked_at:
         return
     live.play(samples_of(served, speech.id), AUDIO_RATE)

@@ -52,4 +52,6 @@ async def sign_in(request: Request, served: Served) -> Response:
 
 def _page(complaint: str, status: int = 200) -> HTMLResponse:
     text = (PAGE_FOLDER / "sign-in.html").read_text(encoding="utf-8")
-    return HTMLResponse(text.replace("<!-- complaint -->", complaint), status)
+    # Without a referrer, a browser would send its form from the origin "null".
+    headers = {"referrer-policy": "same-origin", "cache-control": "no-store"}
+    return HTMLResponse(text.replace("<!-- complaint -->", complaint), status, headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import wave
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import soxr
@@ -15,10 +15,10 @@ from fastapi.responses import FileResponse
 from masktalk.numerics import to_pcm16
 from masktalk.server.jobs import source_path
 from masktalk.server.live.manager import AUDIO_RATE
-from masktalk.server.messages import SayRequest, SpeechInfo
+from masktalk.server.messages import SayRequest, SpeechInfo, VoiceInfo
 from masktalk.server.problems import RequestError
 from masktalk.server.sandbox import TaskFailed, run_task
-from masktalk.server.say import say
+from masktalk.server.say import say, voices
 from masktalk.server.services import IdPath, Served, Services
 from masktalk.server.store import SpeechRecord, new_id
 from masktalk.server.tasks import Finished, Hear
@@ -28,6 +28,27 @@ from masktalk.types import Audio
 router = APIRouter(prefix="/api/speech", tags=["speech"])
 
 SAMPLES, _WAV = "samples.npy", ".wav"
+
+
+voices_router = APIRouter(prefix="/api/voices", tags=["speech"])
+
+_SOUND_REPLY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    }
+}
+
+
+@voices_router.get("")
+async def list_voices() -> list[VoiceInfo]:
+    """List the voices that texts can be spoken with; none without espeak-ng."""
+    return [VoiceInfo(id=id, name=name) for id, name in await voices()]
+
+
+@router.get("")
+async def list_speeches(served: Served) -> list[SpeechInfo]:
+    """List the speeches that are kept, oldest first."""
+    return [_info(speech) for speech in served.store.all(SpeechRecord)]
 
 
 @router.post("", status_code=201, openapi_extra=RAW_BODY)
@@ -49,10 +70,10 @@ async def upload_speech(
 @router.post("/say", status_code=201)
 async def say_text(words: SayRequest, served: Served) -> SpeechInfo:
     """Turn text into speech with espeak-ng."""
-    return await synthesise(served, words.text, words.voice)
+    return await synthesise(served, words)
 
 
-@router.get("/{id}", response_class=FileResponse)
+@router.get("/{id}", response_class=FileResponse, responses=_SOUND_REPLY)
 async def read_speech(id: IdPath, served: Served) -> FileResponse:
     """The speech as it came."""
     speech = served.store.get(SpeechRecord, id)
@@ -70,7 +91,7 @@ async def delete_speech(id: IdPath, served: Served) -> Response:
     return Response(status_code=204)
 
 
-async def synthesise(served: Services, text: str, voice: str) -> SpeechInfo:
+async def synthesise(served: Services, words: SayRequest) -> SpeechInfo:
     """Text as kept speech.
 
     Raises:
@@ -78,18 +99,23 @@ async def synthesise(served: Services, text: str, voice: str) -> SpeechInfo:
         RequestError: The text is too long, or the voice unknown.
     """
     limits = served.options.limits
-    if len(text) > limits.text_characters:
+    if len(words.text) > limits.text_characters:
         raise RequestError(422, "text", f"is longer than {limits.text_characters} characters")
     await served.housekeeper.make_room(0)
     async with served.processes.slot():
-        spoken = await say(text, voice, limits.speech_seconds)
+        spoken = await say(words, limits.speech_seconds)
     id = new_id()
     folder = served.store.make_folder(SpeechRecord, id)
     await asyncio.to_thread(_write_spoken, folder, spoken)
-    seconds = float(spoken.duration)
-    return _remember(
-        served, SpeechRecord(id=id, name=clean_name(text), seconds=seconds, suffix=_WAV)
+    record = SpeechRecord(
+        id=id,
+        name=clean_name(words.text),
+        seconds=float(spoken.duration),
+        suffix=_WAV,
+        text=words.text,
+        language=words.voice,
     )
+    return _remember(served, record)
 
 
 def samples_of(served: Services, id: str) -> Path:
@@ -132,7 +158,11 @@ def _write_spoken(folder: Path, spoken: Audio) -> None:
 def _remember(served: Services, speech: SpeechRecord) -> SpeechInfo:
     served.store.put(speech)
     _forget_oldest(served, keep=speech.id)
-    return SpeechInfo(id=speech.id, name=speech.name, seconds=speech.seconds)
+    return _info(speech)
+
+
+def _info(speech: SpeechRecord) -> SpeechInfo:
+    return SpeechInfo.model_validate(speech.model_dump(include=set(SpeechInfo.model_fields)))
 
 
 def _forget_oldest(served: Services, keep: str) -> None:
