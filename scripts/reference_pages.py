@@ -19,6 +19,7 @@ from masktalk.batch import BatchOptions
 from masktalk.cli.flags import describe_option
 from masktalk.cli.main import make_app
 from masktalk.driver import DriverOptions
+from masktalk.dub import DubOptions
 from masktalk.engines import ENGINES, engine_class
 from masktalk.errors import MissingExtraError
 from masktalk.option_fields import option_fields
@@ -27,7 +28,9 @@ from masktalk.rendering import RenderOptions
 from masktalk.server.app import create_app
 from masktalk.server.options import ServerOptions
 
-RECORDS = (PrepareOptions, RenderOptions, DriverOptions, BatchOptions, ServerOptions)
+RECORDS = (
+    PrepareOptions, RenderOptions, DriverOptions, BatchOptions, DubOptions, ServerOptions,
+)  # fmt: skip
 METHODS = ("get", "post", "put", "patch", "delete")
 
 

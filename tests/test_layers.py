@@ -40,7 +40,10 @@ LAYERS = {
     "train": 5,
     "evaluate": 5,
     "livekit": 5,
+    "pipecat": 5,
+    "broadcast": 5,
     "batch": 5,
+    "dub": 5,
     "cli": 6,
 }
 #: Within these layers the rooms may use one another.

@@ -4,6 +4,10 @@ session = ProcessSession(SessionSpec(folder, options=SessionOptions(audio_rate=2
 async with MasktalkVideo(session) as video:
     runner = AvatarRunner(room, audio_recv=..., video_gen=video, options=video.options)
     await runner.start()
+
+or, in an agent that has a face itself:
+
+    await MasktalkAvatar(session).start(agent_session, room)
 """
 
 from __future__ import annotations
@@ -23,10 +27,19 @@ from masktalk.types import Audio, Frame
 
 try:
     from livekit import rtc
-    from livekit.agents.voice.avatar import AudioSegmentEnd, AvatarOptions, VideoGenerator
+    from livekit.agents.voice.avatar import (
+        AudioSegmentEnd,
+        AvatarOptions,
+        AvatarRunner,
+        AvatarSession,
+        QueueAudioOutput,
+        VideoGenerator,
+    )
 except ImportError as error:
     raise MissingExtraError(
-        "masktalk.livekit", "livekit-agents is not installed", "pip install livekit-agents"
+        "masktalk.livekit",
+        "livekit-agents >= 1.8 is not installed",
+        "pip install 'masktalk[livekit]'",
     ) from error
 
 #: Seconds of speech that may wait before ``push_audio`` does.
@@ -100,6 +113,65 @@ class MasktalkVideo(VideoGenerator):  # type: ignore[misc, unused-ignore]
         starts = tick.onset is not None or (tick.speaking and tick.audio.samples.any())
         self._playing = tick.speaking and (self._playing or bool(starts))
         return self._playing
+
+
+#: Attribute of the participant that says, as the law wants it, that the face is generated.
+DISCLOSURE = {"masktalk.generated": "true"}
+
+
+class MasktalkAvatar(AvatarSession):  # type: ignore[misc, type-arg, unused-ignore]
+    """LiveKit's ``AvatarSession``: the agent's own participant gets the face.
+
+    The agent's speech goes through the session, which publishes sound and frames in step. The
+    framework hears when playback starts, ends and is interrupted, and at which position.
+
+    Args:
+        session: Not started yet; its audio rate is what the room gets.
+    """
+
+    def __init__(self, session: LiveSession) -> None:
+        super().__init__()
+        self._video = MasktalkVideo(session)
+        self._runner: AvatarRunner | None = None
+
+    @property
+    def avatar_identity(self) -> str:
+        """Return the identity of the participant that publishes the face."""
+        assert self._room is not None, "the session has not started"
+        return str(self._room.local_participant.identity)
+
+    @property
+    def provider(self) -> str:
+        """Return the name that metrics carry."""
+        return "masktalk"
+
+    async def start(self, agent_session: Any, room: Any) -> None:
+        """Start the face and let the agent speak through it.
+
+        Args:
+            agent_session: LiveKit's ``AgentSession``, not started yet.
+            room: LiveKit's ``Room``.
+        """
+        await super().start(agent_session, room)
+        await self._video.__aenter__()
+        speech = QueueAudioOutput(
+            sample_rate=self._video.options.audio_sample_rate, wait_playback_start=True
+        )
+        self._runner = AvatarRunner(
+            room, audio_recv=speech, video_gen=self._video, options=self._video.options
+        )
+        await self._runner.start()
+        agent_session.output.audio = speech
+        if room.isconnected():
+            await room.local_participant.set_attributes(DISCLOSURE)
+
+    async def aclose(self) -> None:
+        """Stop the face; safe to call twice."""
+        if self._runner is not None:
+            await self._runner.aclose()
+            self._runner = None
+            await self._video.__aexit__(None, None, None)
+        await super().aclose()
 
 
 def video_frame(frame: Frame) -> Any:

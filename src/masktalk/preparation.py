@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -197,6 +197,22 @@ def _open_for(options: PrepareOptions, path: Path) -> Source:
     return open_source(path, fps=options.fps, height=options.height, keep_hdr=options.keep_hdr)
 
 
+def prepare_tracked(source: Source, faces: Sequence[Face | None], folder: Path) -> Avatar:
+    """Prepare an avatar from frames in which somebody was followed already.
+
+    Args:
+        source: The frames.
+        faces: The face in each, or None.
+        folder: Empty folder to write.
+
+    Raises:
+        NoFaceError: No frame has a face, or none has its mouth in the image.
+    """
+    record = SourceRecord(name=source.path.name, kind=source.kind, digest=source.digest())
+    _build(folder, source, record, PrepareOptions(), no_progress, faces)
+    return Avatar(folder)
+
+
 def _from_cache(
     opened: Source, record: SourceRecord, options: PrepareOptions, progress: Progress
 ) -> Avatar:
@@ -290,6 +306,7 @@ def _build(
     record: SourceRecord,
     options: PrepareOptions,
     progress: Progress,
+    faces: Sequence[Face | None] | None = None,
 ) -> None:
     bare = source
     if options.unmasked:
@@ -297,7 +314,9 @@ def _build(
     if options.seconds is not None and bare.rate is not None:
         bare = FirstFrames(bare, math.ceil(options.seconds * bare.rate) + 1)
     with FrameStore.create(folder, bare, partial(progress, "storing")) as store:
-        found = list(_locate_all(store, locate_options(options, bare.scale), progress))
+        if faces is None:
+            faces = list(_locate_all(store, locate_options(options, bare.scale), progress))
+        found = list(faces)
         _require_face(bare.path, found)
         _check_mouth(bare.path, found, store.width, store.height)
         FaceTrack.write(folder / FACES_NAME, found)

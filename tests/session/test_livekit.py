@@ -1,6 +1,8 @@
 """The adapter under LiveKit's own AvatarRunner; only the room and its sources are fakes."""
 
 import asyncio
+import random
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from livekit.agents.voice.avatar import (
 from livekit.agents.voice.avatar import _runner as runner_module
 from session_fakes import GaugeEngine, LoudnessArticulator, PlainAvatar
 
-from masktalk.livekit import MasktalkVideo
+from masktalk.livekit import DISCLOSURE, MasktalkAvatar, MasktalkVideo
 from masktalk.session import Session, SessionOptions
 
 RATE = 24_000
@@ -33,7 +35,15 @@ class FakeRoom(rtc.EventEmitter):
 
             return Publication()
 
+        identity = "agent-7"
+        attributes: ClassVar[dict] = {}
+
+        async def set_attributes(self, attributes):
+            self.attributes.update(attributes)
+
     local_participant = _Participant()
+    name = "room"
+    remote_participants: ClassVar[dict] = {}
 
     def isconnected(self):
         return True
@@ -157,3 +167,81 @@ def test_a_second_utterance_plays_after_the_first(fake_rtc):
 
 def test_a_segment_end_is_what_livekit_calls_so():
     assert AudioSegmentEnd.__module__.startswith("livekit.agents.voice.avatar")
+
+
+class FakeAgentSession(rtc.EventEmitter):
+    """As much of LiveKit's AgentSession as an avatar touches."""
+
+    class _Output:
+        audio = None
+
+    def __init__(self):
+        super().__init__()
+        self.output = self._Output()
+
+
+def with_avatar(act):
+    """Run an agent's avatar; returns what ``act`` returns."""
+
+    async def run():
+        options = SessionOptions(audio_rate=RATE, delay=0.02, idle=False)
+        session = Session(PlainAvatar(), GaugeEngine(), options, LoudnessArticulator())
+        agent, room = FakeAgentSession(), FakeRoom()
+        avatar = MasktalkAvatar(session)
+        await avatar.start(agent, room)
+        try:
+            return await act(agent, avatar)
+        finally:
+            await avatar.aclose()
+            await avatar.aclose()
+
+    return asyncio.run(asyncio.wait_for(run(), 100))
+
+
+def test_an_agents_avatar_gives_it_its_voice_and_says_that_it_is_generated(fake_rtc):
+    async def act(agent, avatar):
+        events = []
+        for name in ("playback_started", "playback_finished"):
+            agent.output.audio.on(name, lambda event, name=name: events.append((name, event)))
+        await asyncio.sleep(0.2)
+        assert not events
+        await agent.output.audio.capture_frame(tone(0.4))
+        agent.output.audio.flush()
+        await until(lambda: len(events) == 2)
+        return [name for name, _ in events], events[1][1], avatar.avatar_identity
+
+    names, finished, identity = with_avatar(act)
+    assert names == ["playback_started", "playback_finished"]
+    assert finished.playback_position == pytest.approx(0.4, abs=0.041)
+    assert identity == "agent-7"
+    assert FakeRoom.local_participant.attributes == DISCLOSURE
+
+
+def test_every_utterance_starts_and_finishes_once_with_barge_ins(fake_rtc):
+    chance = random.Random(3)
+    interrupted = [chance.random() < 0.4 for _ in range(12)]
+
+    async def act(agent, avatar):
+        finished, started = [], []
+        voice = agent.output.audio
+        voice.on("playback_finished", finished.append)
+        voice.on("playback_started", started.append)
+        for number, cut in enumerate(interrupted, start=1):
+            await voice.capture_frame(tone(0.5 if cut else 0.2))
+            if cut:
+                await until(lambda want=number: len(started) == want)
+                await asyncio.sleep(0.1)
+                voice.clear_buffer()
+            voice.flush()
+            await until(lambda want=number: len(finished) == want)
+        await asyncio.sleep(0.3)
+        return finished, started
+
+    finished, started = with_avatar(act)
+    assert [event.interrupted for event in finished] == interrupted
+    assert len(started) == len(interrupted)
+    for event in finished:
+        if not event.interrupted:
+            assert event.playback_position == pytest.approx(0.2, abs=0.041)  # a frame
+        else:
+            assert 0 < event.playback_position < 0.5

@@ -47,6 +47,9 @@ class BatchOptions:
         processes: Processes that render at the same time; None for one a core.
         shard: The part of the batch to do.
         overwrite: Whether files that no batch of this folder made may be replaced.
+        ray: Address of a Ray cluster that renders instead of processes of this machine;
+            ``local`` starts one here.
+        gpus: Share of a GPU that a clip needs on Ray.
     """
 
     output: Path | None = described(
@@ -59,7 +62,11 @@ class BatchOptions:
         Shard(), "Part of the batch to do, 0/4 to 3/4 [all of it].", parse=Shard.parse
     )
     overwrite: bool = described(False, "Replace existing files that no batch made.")
+    ray: str | None = described(None, "Address of a Ray cluster to render on, or local.")
+    gpus: float = described(0.0, "Share of a GPU that a clip needs on Ray.")
 
     def __post_init__(self) -> None:
         if self.processes is not None and self.processes < 1:
             raise OptionError(f"`processes` {self.processes}", "must be at least 1")
+        if self.gpus < 0:
+            raise OptionError(f"`gpus` {self.gpus:g}", "must not be negative")

@@ -51,7 +51,7 @@ def run_batch(
         _check_free(ledger, waiting)
     begun = time.monotonic()
     run = _Run(ledger, clips, records, progress)
-    run.render(waiting, options.processes or len(os.sched_getaffinity(0)))
+    run.render(waiting, options)
     ledger.remove_stale()
     order = {clip.key: number for number, clip in enumerate(clips)}
     outcomes = sorted(run.outcomes, key=lambda outcome: order[outcome.clip.key])
@@ -87,12 +87,18 @@ class _Run:
             _outcome(clip, "kept", records[clip.key]) for clip in clips if clip.key in records
         ]
 
-    def render(self, clips: list[Clip], processes: int) -> None:
-        """Render clips in processes."""
+    def render(self, clips: list[Clip], options: BatchOptions) -> None:
+        """Render clips in processes, or on a cluster."""
         if not clips:
             return
         schedule = Schedule(clips, [self._ledger.content_path(clip) for clip in clips])
-        jobs = run_jobs(schedule.choose, min(processes, len(clips)), self._step)
+        if options.ray is not None:
+            from masktalk.batch.ray_jobs import run_jobs_on_ray
+
+            jobs = run_jobs_on_ray(schedule.choose, options.ray, options.gpus)
+        else:
+            processes = options.processes or _usable_cores()
+            jobs = run_jobs(schedule.choose, min(processes, len(clips)), self._step)
         for job, answer in jobs:
             if not isinstance(job, PrepareJob):
                 self._end(job.clip, answer)
@@ -125,6 +131,12 @@ class _Run:
     def _show(self) -> None:
         done = self._rendered + sum(self._steps.values())
         self._progress("rendering", round(1000 * done), round(1000 * self._total))
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _outcome(clip: Clip, status: Status, record: Record) -> Outcome:

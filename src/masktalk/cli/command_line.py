@@ -21,7 +21,9 @@ from masktalk.cli import (
     cache,
     demo,
     doctor,
+    dub,
     evaluate,
+    live,
     locate,
     mask,
     models,
@@ -104,6 +106,9 @@ def make_app(command: str | None = None) -> typer.Typer:
     app.command()(takes_records(serve.serve, **records))
     app.command()(review.review)
     app.command()(verify.verify)
+    app.command()(dub.faces)
+    app.command()(dub.dub)
+    app.command()(live.live)
     app.command()(demo.demo)
     app.command()(cache.cache)
     app.command()(doctor.doctor)
