@@ -129,3 +129,9 @@ def test_onnxruntime_computes_in_fp32_alone(checkpoint: Path) -> None:
     )
     with pytest.raises(OptionError, match="fp32 alone"):
         load_model(checkpoint, options)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("size", [96, 256])
+def test_half_precision_on_a_gpu_is_near(size: int) -> None:
+    check(TorchRuntime(tiny_generator(size), torch.device("cuda"), torch.float16), size, 0.02)

@@ -14,6 +14,7 @@ import numpy as np
 
 from masktalk.avatar import Avatar, is_avatar
 from masktalk.avatar.bundle import ping_pong
+from masktalk.evaluate.expert_synchrony import expert_figures
 from masktalk.evaluate.image_quality import edge_ring, lip_distance, psnr, slope_along
 from masktalk.evaluate.mouth_synchrony import Mask, correlation
 from masktalk.evaluate.review.figures import Figure, figures, graded, missing
@@ -90,12 +91,12 @@ def review(
     own = figures(seen)
     if options.source is not None:
         own += _source_figures(seen, options.source)
-    own += lip_sync_figures(seen, options.syncnet)
+    own += lip_sync_figures(seen, options.syncnet) + expert_figures(seen)
     video = ReviewedVideo(seen, own, take_shots(seen, highlights))
     if options.against is None:
         return Review(video, None, [], highlights)
     other = observe(options.against, progress)
-    others = figures(other) + lip_sync_figures(other, options.syncnet)
+    others = figures(other) + lip_sync_figures(other, options.syncnet) + expert_figures(other)
     against = ReviewedVideo(other, others, take_shots(other, highlights))
     return Review(video, against, _compared(seen, other), highlights)
 
