@@ -156,6 +156,19 @@ def test_rotate_and_crop_and_resize(work: Path) -> None:
     assert shown()[0].shape == (192, 192, 3)
 
 
+def test_a_video_shorter_than_the_speech_goes_on(work: Path) -> None:
+    write_speech(Path("long.wav"), 1.2)
+    own = [frame.pixels[:40].astype(int) for frame in open_source(Path("face.mp4")).frames()]
+
+    def nearest(frame: np.ndarray) -> int:
+        return int(np.argmin([np.abs(frame[:40] - each).mean() for each in own]))
+
+    assert run("--compat", "upstream", audio="long.wav", face="face.mp4").exit_code == 0
+    assert [nearest(shown()[index]) for index in (0, 5, 25, 29)] == [0, 5, 1, 5]
+    assert run(audio="long.wav", face="face.mp4").exit_code == 0
+    assert [nearest(shown()[index]) for index in (0, 5, 25, 29)] == [0, 5, 21, 17]
+
+
 @pytest.mark.parametrize(("text", "moves"), [("False", True), ("True", False), ("0", True)])
 def test_static_means_what_it_says(work: Path, text: str, moves: bool) -> None:
     assert run("--static", text, face="face.mp4").exit_code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,9 +134,13 @@ def wav2lip(*, files: FileFlags, look: LookFlags, work: WorkFlags) -> None:
     options = RenderOptions("wav2lip", engine_options, fps=fps, overwrite=True)
     make_engine("wav2lip", engine_options)
     source = open_source(files.face, fps=fps if files.face.is_dir() else None)
+    seconds = spoken_seconds(files.audio, options)
+    if look.compat == "upstream" and source.rate is not None:
+        # As inference.py does: the video begins again, instead of playing back.
+        shown = math.ceil(seconds * source.rate) + 1
+        framing = replace(framing, repeat_to=max(shown, source.frame_count))
     framed = source if framing.changes_nothing else ReframedSource(source, framing)
     _check_box(look.box, framed.width, framed.height)
-    seconds = spoken_seconds(files.audio, options)
     _make_folder(files.outfile.parent)
     check_encoding(files.face, files.outfile, options)
     with progress_bar() as progress, _prepared(framed, look.box, seconds, progress) as avatar:

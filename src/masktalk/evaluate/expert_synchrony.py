@@ -99,9 +99,11 @@ def expert_synchrony(
         mels = [mel[None, :, start : start + MEL.frame_columns] for _, start in batch]
         faces = [_stacked(lips[frame : frame + _FRAMES]) for frame, _ in batch]
         with torch.inference_mode():
-            pair = network(torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(faces)))
-            cosines.append(sync_cosine(*pair))
-            losses.append(sync_loss(*pair, torch.ones(len(batch))) * len(batch))
+            audio, face = network(
+                torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(faces))
+            )
+            cosines.append(sync_cosine(audio, face))
+            losses.append(sync_loss(audio, face, torch.ones(len(batch))) * len(batch))
     if not windows:
         return None
     loss = float(torch.stack(losses).sum()) / len(windows)
@@ -119,7 +121,7 @@ def lip_crops(seen: Observation) -> UInt8Array:
 
     A frame without a face repeats the crop before; those before the first face are black.
     """
-    crops = []
+    crops: list[UInt8Array] = []
     last = np.zeros((_SIZE // 2, _SIZE, 3), np.uint8)
     for index, frame in enumerate(open_source(seen.path).frames()):
         mesh = seen.meshes[index] if index < len(seen.meshes) else None

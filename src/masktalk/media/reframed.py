@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, count, islice
 
 import av
 import cv2
@@ -27,12 +27,14 @@ class Framing:
         rotate: A quarter turn clockwise.
         crop: Top, bottom, left and right in pixels; -1 as bottom or right is the frame's edge.
         first_only: The first frame alone, for ever.
+        repeat_to: Frames in all, of a video that begins again after its end; None for its own.
     """
 
     resize_factor: int = 1
     rotate: bool = False
     crop: tuple[int, int, int, int] = (0, -1, 0, -1)
     first_only: bool = False
+    repeat_to: int | None = None
 
     @property
     def changes_nothing(self) -> bool:
@@ -103,12 +105,14 @@ class ReframedSource(Source):
         self.color = Color.IMAGE
         self.pixel_format = "rgba" if source.has_alpha else "rgb24"
         self.layout = Layout((self.width, self.height))
-        self.frame_count = 1 if framing.first_only else source.frame_count
+        self.frame_count = 1 if framing.first_only else framing.repeat_to or source.frame_count
 
     def frames(self) -> Iterator[Frame]:
         """Yield the changed frames."""
-        for frame in islice(self._source.frames(), self.frame_count):
-            yield Frame(self._framing.apply(frame.pixels), frame.time)
+        again = chain.from_iterable(self._source.frames() for _ in count())
+        for index, frame in enumerate(islice(again, self.frame_count)):
+            time = index / self.rate if self.rate else frame.time
+            yield Frame(self._framing.apply(frame.pixels), time)
 
     def decoded_frames(self) -> Iterator[av.VideoFrame]:
         """Yield the changed frames as video frames; see ``Source``."""
