@@ -17,7 +17,7 @@ from mkdocs.structure.files import File, Files
 
 from masktalk.batch import BatchOptions
 from masktalk.cli.flags import describe_option
-from masktalk.cli.main import make_app
+from masktalk.cli.command_line import make_app
 from masktalk.driver import DriverOptions
 from masktalk.dub import DubOptions
 from masktalk.engines import ENGINES, engine_class
