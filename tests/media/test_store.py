@@ -37,6 +37,7 @@ KINDS = {
     "not square": {"aspect": Fraction(4, 3)},
     "mpeg4": {"codec": "mpeg4"},
     "odd": {"name": "v.webm", "codec": "libvpx-vp9", "size": (97, 65)},
+    "odd, not of every slice": {"name": "v.webm", "codec": "libvpx-vp9", "size": (99, 67)},
     "alpha": {"name": "v.webm", "codec": "libvpx-vp9", "pixel_format": "yuva420p"},
     "alpha prores": {"name": "v.mov", "codec": "prores_ks", "pixel_format": "yuva444p10le"},
     "alpha rgb": {"name": "v.mov", "codec": "png", "pixel_format": "rgba"},

@@ -37,7 +37,8 @@ _X264 = {
     "qp": "0", "preset": "ultrafast", "g": str(_GROUP), "keyint_min": str(_GROUP),
     "sc_threshold": "0", "bf": "0", "slices": "4",
 }  # fmt: skip
-_FFV1 = {"level": "3", "slices": "4", "g": "1"}
+#: FFV1 picks the number of slices: it refuses most numbers for odd sizes of halved chroma.
+_FFV1 = {"level": "3", "g": "1"}
 
 
 @dataclass(frozen=True)
