@@ -73,6 +73,14 @@ def test_a_crash_is_one_line_and_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == ["odd.wav"]
 
 
+def test_an_unforeseen_exception_is_one_line(tmp_path):
+    code = "from masktalk.cli.isolation import run_isolated; run_isolated(lambda: {}['odd'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("masktalk: internal error (KeyError: 'odd'); --debug")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_child_ends_with_its_parent(tmp_path):
     code = (
         "import os, sys, time; from masktalk.cli.isolation import run_isolated; "

@@ -30,6 +30,8 @@ def run_isolated(command: Callable[[], None]) -> None:
     if not child:
         os.close(held)
         threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
+        if "--debug" not in sys.argv:
+            sys.excepthook = _report_fault
         command()
         return
     os.close(alive)
@@ -41,6 +43,12 @@ def run_isolated(command: Callable[[], None]) -> None:
         sys.stderr.write(f"masktalk: {_crash_line(os.WTERMSIG(status), sys.argv[1:])}\n")
         sys.exit(2)
     sys.exit(os.WEXITSTATUS(status))
+
+
+def _report_fault(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """Write an unforeseen exception as one line."""
+    what = " ".join(f"{kind.__name__}: {error}".split())
+    sys.stderr.write(f"masktalk: internal error ({what}); --debug shows where, please report it\n")
 
 
 def _send(child: int, number: int) -> None:
