@@ -21,6 +21,7 @@ BoolArray = npt.NDArray[np.bool_]
 MIN_JACOBIAN = 0.05
 _MAX_PASSES = 40
 _PASSES_PER_NODE = 4  # after so many passes the smoothed surroundings grow by a node
+_MAX_REACH = 2 + _MAX_PASSES // _PASSES_PER_NODE  # nodes around a fold that change
 _HALVINGS = 6
 
 
@@ -77,6 +78,32 @@ def unfold(shift: FloatArray, used: BoolArray) -> FloatArray:
     folded = (jacobian(shift) < MIN_JACOBIAN) & inside
     if not folded.any():
         return shift
+    rows, columns = (_stretch(np.atleast_1d(folded.any(axis=axis))) for axis in (1, 0))
+    part = np.s_[rows.start : rows.stop + 1, columns.start : columns.stop + 1]
+    limited = shift.copy()
+    limited[part] = _smoothed(shift[part], used[part], inside[rows, columns], folded[rows, columns])
+    if ((jacobian(limited) < MIN_JACOBIAN) & inside).any():
+        limited = _scaled(limited, inside)
+    return limited
+
+
+def _stretch(folded: BoolArray) -> slice:
+    """Return the cells in a row, (n,), that smoothing around folded ones may reach."""
+    kept = np.flatnonzero(folded)
+    return slice(max(int(kept[0]) - _MAX_REACH, 0), int(kept[-1]) + 1 + _MAX_REACH)
+
+
+def _smoothed(
+    shift: FloatArray, used: BoolArray, inside: BoolArray, folded: BoolArray
+) -> FloatArray:
+    """Return a field, (rows, columns, 2), smoothed around its folded cells until none is left.
+
+    Args:
+        shift: (rows, columns, 2) in nodes.
+        used: (rows, columns) nodes between which the field is looked at.
+        inside: (rows - 1, columns - 1) the cells between them.
+        folded: (rows - 1, columns - 1) those of them that fold.
+    """
     weight = used.astype(np.float32)
     total = cv2.blur(weight, (3, 3), borderType=cv2.BORDER_CONSTANT) + np.float32(1e-6)
     smooth = np.where(used[..., None], shift, 0).astype(np.float32)
@@ -89,8 +116,6 @@ def unfold(shift: FloatArray, used: BoolArray) -> FloatArray:
         folded = (jacobian(smooth) < MIN_JACOBIAN) & inside
         if not folded.any():
             break
-    else:
-        smooth = _scaled(smooth, inside)
     return np.where(used[..., None], smooth, shift).astype(np.float32)
 
 
