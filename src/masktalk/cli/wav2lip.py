@@ -121,6 +121,7 @@ def wav2lip(*, files: FileFlags, look: LookFlags, work: WorkFlags) -> None:
     does, and gives as many frames.
     """
     from masktalk.engines import make_engine
+    from masktalk.engines.wav2lip import Wav2LipEngine
     from masktalk.media import open_source
     from masktalk.media.reframed import Framing, ReframedSource
     from masktalk.rendering import RenderOptions, check_encoding, render, spoken_seconds
@@ -132,7 +133,7 @@ def wav2lip(*, files: FileFlags, look: LookFlags, work: WorkFlags) -> None:
         if not given.exists():
             raise OptionError(given, "does not exist")
     options = RenderOptions("wav2lip", engine_options, fps=fps, overwrite=True)
-    make_engine("wav2lip", engine_options)
+    engine = make_engine("wav2lip", engine_options)
     source = open_source(files.face, fps=fps if files.face.is_dir() else None)
     seconds = spoken_seconds(files.audio, options)
     if look.compat == "upstream" and source.rate is not None:
@@ -141,13 +142,21 @@ def wav2lip(*, files: FileFlags, look: LookFlags, work: WorkFlags) -> None:
         framing = replace(framing, repeat_to=max(shown, source.frame_count))
     framed = source if framing.changes_nothing else ReframedSource(source, framing)
     _check_box(look.box, framed.width, framed.height)
-    _make_folder(files.outfile.parent)
     check_encoding(files.face, files.outfile, options)
+    assert isinstance(engine, Wav2LipEngine)
+    # Refuses a wrong file before the faces are searched for, and keeps it loaded for the render.
+    model = engine.model
     with progress_bar() as progress, _prepared(framed, look.box, seconds, progress) as avatar:
+        _make_folder(files.outfile.parent)
         made = render(avatar, files.audio, files.outfile, options, progress)
     report(
-        {"output": str(made.path), "frames": made.frames, "fps": str(made.rate)},
-        f"{made.path}: {made.frames} frames at {float(made.rate):g} frames/s",
+        {
+            "output": str(made.path),
+            "frames": made.frames,
+            "fps": str(made.rate),
+            "runtime": model.runtime.name,
+        },
+        f"{made.path}: {made.frames} frames at {float(made.rate):g} frames/s, {model.runtime.name}",
     )
 
 

@@ -68,6 +68,9 @@ def load_tensors(path: Path, section: str | None = None) -> Tensors:
                 tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, *_DAMAGED) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if reason.startswith("Weights only load failed"):
+            # torch goes on with advice to open it unsafely.
+            reason = "not a pickle of tensors alone"
         raise WeightsError(path, f"is not a checkpoint that opens safely ({reason})") from error
     if isinstance(tensors, dict):
         tensors = tensors.get(section or "state_dict", None if section else tensors)
