@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from masktalk.errors import InputError, OptionError
+from masktalk.errors import InputError, OptionError, OutputError
 from masktalk.files import file_digest
 from masktalk.media import open_source
 from masktalk.preparation import PrepareOptions, prepare
@@ -155,6 +155,20 @@ def test_c2pa_that_is_asked_for_and_cannot_be_is_refused_before_work_begins(
     with pytest.raises(OptionError, match="keeps no C2PA manifest"):
         render(cartoon, speech, tmp_path / "out.mkv", RenderOptions(provenance="c2pa"))
     assert not list(tmp_path.iterdir())
+
+
+@needs_c2pa
+def test_without_a_place_for_a_certificate_results_are_made_but_not_signed(
+    cartoon, speech, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "config").write_text("a file where a folder should be")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    with pytest.raises(OutputError, match="cannot be written"):
+        render(cartoon, speech, tmp_path / "out.mp4", RenderOptions(provenance="c2pa"))
+    made = render(cartoon, speech, tmp_path / "out.mp4")
+    assert "is not signed" in caplog.text
+    assert verify(made.path).signature == "none"
+    assert verify(made.path).is_marked
 
 
 def test_a_label_is_in_the_corner_of_every_frame(cartoon, speech, tmp_path):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masktalk.errors import InputError, OptionError
+from masktalk.errors import InputError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from cryptography.x509 import KeyUsage
@@ -43,6 +43,7 @@ def load_credential() -> Credential:
 
     Raises:
         InputError: A file cannot be read, or holds no such thing.
+        OutputError: The generated one cannot be written.
         OptionError: Only one of the variables is set.
     """
     certificate, key = os.environ.get(CERTIFICATE_VARIABLE), os.environ.get(KEY_VARIABLE)
@@ -54,7 +55,13 @@ def load_credential() -> Credential:
         return _credential(_read(Path(certificate)), _read(Path(key)), Path(key))
     path = _generated_path()
     if not path.exists():
-        _generate(path)
+        try:
+            _generate(path)
+        except OSError as error:
+            raise OutputError(
+                path, f"cannot be written ({error.strerror})",
+                f"set XDG_CONFIG_HOME, or {CERTIFICATE_VARIABLE} and {KEY_VARIABLE}",
+            ) from error  # fmt: skip
     pem = _read(path)
     mark = b"-----BEGIN PRIVATE KEY-----"
     chain, begin, rest = pem.partition(mark)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
 from masktalk.errors import MissingExtraError, OptionError, OutputError
-from masktalk.provenance.certificate import load_credential
+from masktalk.provenance.certificate import Credential, load_credential
 from masktalk.provenance.origin import Origin
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class Marker:
         OptionError: ``c2pa`` was asked for and the container keeps none.
         MissingExtraError: It was asked for and c2pa-python is not installed.
         InputError: The certificate cannot be read.
+        OutputError: It was asked for and no certificate can be generated.
     """
 
     def __init__(self, path: Path, origin: Origin, marking: Marking = "auto") -> None:
@@ -74,7 +75,16 @@ class Marker:
                 "`provenance` c2pa", "c2pa-python is not installed", "pip install 'masktalk[c2pa]'"
             )
         signs = embeds and installed and marking in ("auto", "c2pa")
-        self._credential = load_credential() if signs else None
+        self._credential = self._load_credential(marking) if signs else None
+
+    def _load_credential(self, marking: Marking) -> Credential | None:
+        try:
+            return load_credential()
+        except OutputError as error:
+            if marking == "c2pa":
+                raise
+            logger.warning("%s: is not signed: %s", self._path, error)
+            return None
 
     @property
     def metadata(self) -> dict[str, str]:
