@@ -25,19 +25,20 @@ class _Figures:
     word_s: float = 0.45
     phrase_s: float = 1.6
     #: By which movements lag behind what asks for them, so that none begins with a jerk.
-    lag_s: float = 0.09
+    lag_s: float = 0.13
+    brow_lag_s: float = 0.14
     #: For a jaw that is all open above what the phrase has on average.
-    nod: float = 0.20
+    nod: float = 0.125
     turn: float = 0.16
-    tilt: float = 0.08
-    drop: float = 0.02
-    brow: float = 1.8
+    tilt: float = 0.05
+    drop: float = 0.01
+    brow: float = 1.2
     brow_from: float = 0.03
     #: Deviation of the posture that a phrase brings, and the time that taking it takes.
     posture_yaw: float = 0.026
     posture_pitch: float = 0.013
-    posture_roll: float = 0.010
-    posture_s: float = 0.28
+    posture_roll: float = 0.008
+    posture_s: float = 0.32
     #: Amplitudes of the sway.
     sway_yaw: float = 0.013
     sway_pitch: float = 0.007
@@ -87,7 +88,8 @@ class PostureMotion:
         self._levels: list[float] | None = None
         f = _FIGURES
         self._followers = {
-            **{name: _Damped(f.lag_s) for name in ("nod", "turn", "brow")},
+            **{name: _Damped(f.lag_s) for name in ("nod", "turn")},
+            "brow": _Damped(f.brow_lag_s),
             **{name: _Damped(f.posture_s) for name in ("yaw", "pitch", "roll")},
         }
         self._posture = (0.0, 0.0, 0.0)
