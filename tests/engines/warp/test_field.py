@@ -141,3 +141,15 @@ def away_from_lips(scene, moved):
     mask[:, : max(x0 - 40, 0)] = True
     mask[:, x1 + 40 :] = True
     return mask
+
+
+def test_sources_are_the_shift_between_nodes_and_constant_beyond_them():
+    grid = PixelGrid(x=-3, y=5, step=4, columns=7, rows=6)
+    shift = np.random.default_rng(2).normal(0, 2, (6, 7, 2)).astype(np.float32)
+    rows, columns = np.indices((grid.height, grid.width), np.float32)
+    expected = grid.spread(shift) + np.stack([columns + grid.x, rows + grid.y], axis=-1)
+    assert np.allclose(grid.sources(shift), expected, atol=1e-4)
+    part = (slice(5, 18), slice(0, 21))
+    assert np.allclose(grid.sources(shift, *part), expected[part], atol=1e-4)
+    still = expected - grid.spread(shift)
+    assert np.allclose(grid.sources(np.zeros_like(shift)), still, atol=1e-5)

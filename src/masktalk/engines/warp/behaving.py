@@ -169,9 +169,8 @@ def leaning(patch: Patch | None, frame: Frame, scene: Scene, lean: Lean | None) 
     if lean is None or lean == Lean():
         return patch
     at = leaned(scene, lean)
-    fine = scene.grid.spread(displacement(scene, at, np.zeros_like(at)))
     composed = paste(frame, patch, frame.time)
-    return warp_pixels(composed, scene.grid, *scene.grid.absolute(fine))
+    return warp_pixels(composed, scene.grid, displacement(scene, at, np.zeros_like(at)))
 
 
 def with_edits(patch: Patch | None, frame: Frame, edits: list[Edit]) -> Patch | None:

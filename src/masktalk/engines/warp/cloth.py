@@ -188,9 +188,8 @@ class Cloth:
         forward = np.tensordot(amounts, self._drape.shifts, axes=1).astype(np.float32)
         at = leaned(scene, lean)
         source = turned_round(forward, at, _STEPS)
-        fine = scene.grid.spread(displacement(scene, at, source - at))
         laid = self._laid_over(index, frame)
-        patch = warp_pixels(laid, scene.grid, *scene.grid.absolute(fine))
+        patch = warp_pixels(laid, scene.grid, displacement(scene, at, source - at))
         # Shade stays on the cloth that it is on: it goes where the cloth goes.
         tone = sample(self._tone(amounts), source)
         lit = _lit(tone, scene.grid.step)

@@ -134,8 +134,7 @@ def draw_frame(
     at = leaned(scene, lean)
     drop = np.float32(_JAW * channels.jaw * rig.amplitude * cloth.drop)
     away = displacement(scene, at, turned_round(cloth.shifts[0] * drop, at) - at)
-    maps = scene.grid.absolute(scene.grid.spread(away))
-    patch = warp_pixels(Frame(canvas.pixels), scene.grid, *maps)
+    patch = warp_pixels(Frame(canvas.pixels), scene.grid, away)
     if canvas.manner == "grille":  # it has no corners to draw apart
         channels = replace(channels, stretch=0 * channels.stretch, smile=0 * channels.smile)
     lines = _lines(scene, rig, channels, canvas.bend)
@@ -149,7 +148,7 @@ def draw_frame(
     area = patch.pixels[box.inside]
     drawn = area[..., :3].astype(np.float32)
     if canvas.has_line:
-        drawn = warp_pixels(Frame(canvas.bare), scene.grid, *maps).pixels[box.inside][..., :3] * 1.0
+        drawn = warp_pixels(Frame(canvas.bare), scene.grid, away).pixels[box.inside][..., :3] * 1.0
     drawn = _drawn(drawn.astype(np.float32), canvas, scene, rig, plates, channels, box, lines)
     area[..., :3] = blend(area[..., :3], drawn, np.full(drawn.shape[:2], share, np.float32))
     return patch

@@ -195,12 +195,37 @@ class PixelGrid:
         size = (self.width, self.height)
         return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
-    def absolute(self, shift: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Column and row in the frame that every pixel is taken from.
+    def sources(
+        self, shift: FloatArray, rows: slice | None = None, columns: slice | None = None
+    ) -> FloatArray:
+        """Return (height, width, 2) columns and rows in the frame that pixels are taken from.
 
         Args:
-            shift: (height, width, 2) pixels from result to source.
+            shift: (rows, columns, 2) pixels from result to source on the nodes.
+            rows: Of the pixels that are asked for; all by default.
+            columns: The same across.
         """
-        across = shift[..., 0] + np.arange(self.x, self.x + self.width, dtype=np.float32)
-        down = shift[..., 1] + np.arange(self.y, self.y + self.height, dtype=np.float32)[:, None]
-        return across, down
+        step, limits = self.step, ((rows, self.height), (columns, self.width))
+        asked = [part or slice(0, size) for part, size in limits]
+        # Nodes that hold what is asked for, one more on each side; they are a step apart, and
+        # beyond the grid's edge the shift goes on as it is there.
+        first = [part.start // step - 1 for part in asked]
+        count = [
+            -(-part.stop // step) + 1 - begin for part, begin in zip(asked, first, strict=True)
+        ]
+        index = [
+            np.clip(np.arange(begin, begin + size), 0, most - 1)
+            for begin, size, most in zip(first, count, (self.rows, self.columns), strict=True)
+        ]
+        middle = (step - 1) / 2
+        places = shift[np.ix_(*index)]
+        places[..., 0] += (
+            self.x + middle + step * np.arange(first[1], first[1] + count[1], dtype=np.float32)
+        )
+        down = self.y + middle + step * np.arange(first[0], first[0] + count[0], dtype=np.float32)
+        places[..., 1] += down[:, None]
+        size = (count[1] * step, count[0] * step)
+        spread = cv2.resize(places, size, interpolation=cv2.INTER_LINEAR)
+        top, left = (part.start - begin * step for part, begin in zip(asked, first, strict=True))
+        height, width = (part.stop - part.start for part in asked)
+        return np.asarray(spread[top : top + height, left : left + width], np.float32)

@@ -92,36 +92,36 @@ def _lips_moved(
     Beside the mouth both fields are one; around the lips the lip line decides between the
     two pictures they make, to a part of a pixel.
     """
-    fine = grid.spread(np.where(moved.upside, moved.above, moved.below))
-    above, below = (grid.spread(field)[box.inside] for field in (moved.above, moved.below))
-    fine[box.inside] = below
-    across, down = grid.absolute(fine)
-    pixels = _taken(frame, across, down, seal)
-    above -= below
-    across, down = across[box.inside] + above[..., 0], down[box.inside] + above[..., 1]
-    upper, lower = _taken(frame, across, down, seal), np.ascontiguousarray(pixels[box.inside])
+    sources = grid.sources(np.where(moved.upside, moved.above, moved.below))
+    above, below = (grid.sources(field, *box.inside) for field in (moved.above, moved.below))
+    sources[box.inside] = below
+    pixels = _taken(frame, sources, seal)
+    upper, lower = _taken(frame, above, seal), np.ascontiguousarray(pixels[box.inside])
     side = edges.above()
     pixels[box.inside] = cv2.blendLinear(upper, lower, side, 1 - side)
     return pixels
 
 
-def warp_pixels(frame: Frame, grid: PixelGrid, across: FloatArray, down: FloatArray) -> Patch:
-    """Sample the frame at (h, w) columns and rows for every pixel of the grid's rectangle."""
-    return _patch(_taken(frame, across, down), grid)
+def warp_pixels(frame: Frame, grid: PixelGrid, shift: FloatArray) -> Patch:
+    """Sample the frame for every pixel of the grid's rectangle.
+
+    Args:
+        frame: The frame.
+        grid: The rectangle.
+        shift: (rows, columns, 2) pixels from result to source on its nodes.
+    """
+    return _patch(_taken(frame, grid.sources(shift)), grid)
 
 
-def _taken(
-    frame: Frame, across: FloatArray, down: FloatArray, seal: Seal | None = None
-) -> UInt8Array:
-    """(h, w, 3|4) the frame's pixels at columns and rows (h, w)."""
-    left, right = _reach(across, frame.width)
-    top, bottom = _reach(down, frame.height)
+def _taken(frame: Frame, sources: FloatArray, seal: Seal | None = None) -> UInt8Array:
+    """(h, w, 3|4) the frame's pixels at columns and rows (h, w, 2)."""
+    left, right = _reach(sources[..., 0], frame.width)
+    top, bottom = _reach(sources[..., 1], frame.height)
     pixels = frame.region(left, top, right, bottom)
     if seal is not None:
         pixels = seal.laid_on(pixels, left, top)
-    taken = cv2.remap(
-        pixels, across - left, down - top, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    places = sources - np.array([left, top], np.float32)
+    taken = cv2.remap(pixels, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(taken, np.uint8)
 
 
