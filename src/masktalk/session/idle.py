@@ -48,8 +48,7 @@ class IdleMotion:
         """
         movement = self._behaviour.step(time, jaw=0.0, voice=0.0)
         if movement.weights:
-            eyes = Eyes(frame, self._face, painted=self._face.located_by == "drawn")
-            for edit in eyes.edits(movement.weights):
+            for edit in Eyes(frame, self._face).edits(movement.weights):
                 frame = edit.on(frame)
         pixels = frame.pixels.copy()
         x, y = self._sources(time, movement.pose)

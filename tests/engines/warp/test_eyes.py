@@ -32,9 +32,9 @@ def avatars(material, tmp_path_factory):
     return {name: prepare(material / file, folder / name) for name, file in names.items()}
 
 
-def with_eyes(avatar, weights, painted=False):
+def with_eyes(avatar, weights):
     frame = Frame(avatar.frame(0).pixels[..., :3])
-    for edit in Eyes(frame, avatar.faces[0], painted=painted).edits(weights):
+    for edit in Eyes(frame, avatar.faces[0]).edits(weights):
         frame = edit.on(frame)
     return frame
 
@@ -92,7 +92,7 @@ def test_wide_eyes_are_wider_and_squinting_ones_narrower(avatars):
 
 
 def test_eyes_that_are_left_alone_make_no_edit(avatars):
-    eyes = Eyes(avatars["portrait"].frame(0), avatars["portrait"].faces[0], painted=False)
+    eyes = Eyes(avatars["portrait"].frame(0), avatars["portrait"].faces[0])
     assert eyes.edits({"browInnerUp": 1.0}) == []
 
 

@@ -141,8 +141,7 @@ class FrameEyes:
         if face is None or not any(name.startswith(_OF_EYES) for name in movement.weights):
             return []
         if self._eyes is None or self._eyes[0] != index:
-            painted = self._avatar.mouth == "draw" or face.located_by == "drawn"
-            self._eyes = (index, Eyes(self._avatar.frame(index), face, painted=painted))
+            self._eyes = (index, Eyes(self._avatar.frame(index), face))
         return self._eyes[1].edits(movement.weights)
 
 

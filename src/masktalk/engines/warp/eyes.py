@@ -17,6 +17,7 @@ import numpy as np
 
 from masktalk.engines.warp.field import smooth_step
 from masktalk.engines.warp.painted_eyes import PaintedEye, find_painted_lids
+from masktalk.faces.painted import is_drawing
 from masktalk.landmarks import IRISES, LEFT_EYE_CORNERS, LOWER_LIDS, RIGHT_EYE_CORNERS, UPPER_LIDS
 from masktalk.types import Face, FloatArray, Frame, UInt8Array
 
@@ -44,7 +45,7 @@ class _Limits:
     lash: float = 0.035
     lash_darkness: float = 0.52
     #: By which eyeWide at 1 raises the lid, and eyeSquint the lower one, in openings.
-    wide: float = 0.15
+    wide: float = 0.11
     squint: float = 0.42
     #: Sine of an eye's turn to inter-ocular distances: its radius of 12 mm against 90 mm.
     eyeball: float = 0.133
@@ -186,27 +187,31 @@ class Eye:
         along = columns * across[0] + rows * across[1]
         below = columns * down[0] + rows * down[1]
         lids = None
+        bottom = lower
         if painted:
             lids = find_painted_lids(pixels[..., :3], middle, across, width)
             if lids is None:
                 return None
-            places = middle @ across + lids.along
-            upper, lower = (
-                places[:, None] * across + (middle @ down + level)[:, None] * down
-                for level in (lids.upper, lids.lower)
+            places = (middle @ across + lids.along)[:, None] * across
+            upper, lower, bottom = (
+                places + (middle @ down + level)[:, None] * down
+                for level in (lids.upper, lids.lower, lids.bottom)
             )
         edge = _curve(upper, along, across, down)
-        opening = np.maximum(_curve(lower, along, across, down) - edge, 0)
         ends = upper @ across
         into = np.minimum(along - ends.min(), ends.max() - along) / np.float32(0.04 * width)
-        opening = np.asarray(opening * np.clip(into, 0, 1), np.float32)
+        inside = np.clip(into, 0, 1)
+        opening, height = (
+            np.asarray(np.maximum(_curve(low, along, across, down) - edge, 0) * inside, np.float32)
+            for low in (lower, bottom)
+        )
         if opening.max() < _LIMITS.least_opening * width:
             return None
         depth = np.asarray(below - edge, np.float32)
         iris = face.mesh[IRISES[side], :2]
         skin = 0.0 if lids is not None else _skin_above(window, depth, opening, width)
         white = _white(along - iris @ across, depth, opening, width)
-        drawn = None if lids is None else PaintedEye(depth, opening, down, lids.skin)
+        drawn = None if lids is None else PaintedEye(depth, opening, height, down, lids.skin)
         return cls(x0, y0, window, down, width, depth, opening, skin, white, drawn)
 
     def edit(self, weights: EyeWeights, interocular: float) -> Edit:
@@ -319,13 +324,15 @@ class Eyes:
 
     Args:
         frame: The frame.
-        face: Its face.
-        painted: True for drawings.
+        face: Its face; the eyes of drawings are looked for by their paint.
     """
 
-    def __init__(self, frame: Frame, face: Face, *, painted: bool) -> None:
+    def __init__(self, frame: Frame, face: Face) -> None:
         self._interocular = face.interocular
+        painted = face.located_by == "drawn" or is_drawing(frame.pixels, face.box)
         eyes = [Eye.of(frame.pixels, face, side, painted=painted) for side in (0, 1)]
+        if painted and None in eyes:
+            eyes = [None, None]  # a drawing does not wink because one eye was not understood
         # One lid's shadow or a strand of hair says little about a face: its eyes are alike.
         shares = [eye.skin / eye.width for eye in eyes if eye is not None]
         best = _LIMITS.of_other * max(shares, default=0.0)

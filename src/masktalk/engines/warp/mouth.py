@@ -121,7 +121,9 @@ def _taken(frame: Frame, sources: FloatArray, seal: Seal | None = None) -> UInt8
     if seal is not None:
         pixels = seal.laid_on(pixels, left, top)
     places = sources - np.array([left, top], np.float32)
-    taken = cv2.remap(pixels, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    taken = cv2.remap(  # type: ignore[call-overload]  # the stubs know no map of two channels
+        pixels, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(taken, np.uint8)
 
 

@@ -44,13 +44,15 @@ class PaintedLids:
     Attributes:
         along: (N,) pixels along the face's across from the eye's middle as the mesh has it.
         upper: (N,) pixels below that middle of the upper edge of the eye's paint.
-        lower: (N,) pixels below that middle of its lower edge.
+        lower: (N,) pixels below that middle of where its lids meet.
+        bottom: (N,) pixels below that middle of the lower edge of its paint.
         skin: (3,) colour of the skin around it.
     """
 
     along: FloatArray
     upper: FloatArray
     lower: FloatArray
+    bottom: FloatArray
     skin: FloatArray
 
 
@@ -89,11 +91,14 @@ def find_painted_lids(
     low = np.minimum(_smooth(along, lower, width), upper + 1.15 * middle_tall)
     # Where the eye is widest its lids meet: nothing tears beside a lid that comes down.
     end = float(np.abs(along).max()) * 1.06
-    low = upper + np.maximum(low - upper, 0) * np.sqrt(1 - (along / end) ** 2)
+    tall = np.maximum(low - upper, 0)
+    low = upper + tall * np.sqrt(1 - (along / end) ** 2)
+    bottom = upper + tall * np.sqrt(1 - (along / end) ** 6)
     close_by = rows[:, None] - low
     beside = strip[:, known][~paint[:, known] & (close_by > 0) & (close_by < 0.2 * width)]
     lid = np.median(beside, axis=0) if len(beside) else skin
-    return PaintedLids(along, upper, low.astype(np.float32), lid.astype(np.float32))
+    edges = (upper, low.astype(np.float32), bottom.astype(np.float32))
+    return PaintedLids(along, *edges, lid.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +107,15 @@ class PaintedEye:
 
     Attributes:
         depth: (h, w) pixels below its upper edge.
-        opening: (h, w) pixels down to its lower edge; 0 beside the eye.
+        opening: (h, w) pixels down to where its lids meet; 0 beside the eye.
+        height: (h, w) pixels down to the lower edge of its paint; 0 beside the eye.
         down: (2,) the face's own down.
         skin: (3,) colour of its lid.
     """
 
     depth: FloatArray
     opening: FloatArray
+    height: FloatArray
     down: FloatArray
     skin: FloatArray
 
@@ -120,11 +127,11 @@ class PaintedEye:
             amount: 0..1.
         """
         limits = _LIMITS
-        height = 1 - (1 - limits.closed_height) * np.float32(amount)
+        share = 1 - (1 - limits.closed_height) * np.float32(amount)
         # Where the line ends up: a little above the lower edge.
         line = limits.line_at * self.opening
         away = self.depth - line
-        travel = away / height - away
+        travel = away / share - away
         rows, columns = np.indices(self.depth.shape, np.float32)
         x, y = columns + travel * self.down[0], rows + travel * self.down[1]
         area = self._area()
@@ -143,9 +150,9 @@ class PaintedEye:
 
     def _area(self) -> FloatArray:
         """(h, w) 0..1, 1 on the eye."""
-        beyond = np.float32(0.06) * float(self.opening.max())
-        inside = np.minimum(self.depth + beyond, self.opening + beyond - self.depth)
-        inside = np.where(self.opening > 0, inside, 0)
+        beyond = np.float32(0.07) * float(self.height.max())
+        inside = np.minimum(self.depth + beyond, self.height + beyond - self.depth)
+        inside = np.where(self.height > 0, inside, 0)
         return np.asarray(np.clip(inside / 1.5, 0, 1), np.float32)
 
     def _paint(self, shown: UInt8Array) -> FloatArray:
