@@ -45,7 +45,7 @@ class _Limits:
     lash: float = 0.035
     lash_darkness: float = 0.52
     #: By which eyeWide at 1 raises the lid, and eyeSquint the lower one, in openings.
-    wide: float = 0.11
+    wide: float = 0.15
     squint: float = 0.42
     #: Sine of an eye's turn to inter-ocular distances: its radius of 12 mm against 90 mm.
     eyeball: float = 0.133
