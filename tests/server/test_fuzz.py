@@ -208,4 +208,4 @@ def test_a_websocket_from_a_foreign_page_or_to_no_session_is_refused(server):
         pass
     with connect(url) as socket:
         said = json.loads(socket.recv(timeout=10))
-    assert said["error"]["type"] == "RequestError"
+    assert (said["type"], said["problem"]["type"]) == ("ended", "RequestError")
