@@ -44,6 +44,9 @@ class _Limits:
     overlap: float = 0.09
     lash: float = 0.035
     lash_darkness: float = 0.52
+    #: The same of a lid made of the skin under the eye, which brings no lashes of its own.
+    bare_lash: float = 0.055
+    bare_lash_darkness: float = 0.8
     #: By which eyeWide at 1 raises the lid, and eyeSquint the lower one, in openings.
     wide: float = 0.15
     squint: float = 0.42
@@ -259,8 +262,11 @@ class Eye:
             above = np.clip((self.depth + 0.15 * width) / (0.07 * width), 0, 1)
             cover = cover * above * np.clip(self.opening / (0.10 * width), 0, 1)
         mixed = shown + (lid - shown.astype(np.float32)) * cover[..., None]
-        lash = np.exp(-((from_edge / (limits.lash * width)) ** 2)) * inside
-        mixed *= (1 - limits.lash_darkness * min(1.5 * amount, 1.0) * lash)[..., None]
+        thick, dark = limits.lash, limits.lash_darkness
+        if not self.skin:
+            thick, dark = limits.bare_lash, limits.bare_lash_darkness
+        lash = np.exp(-((from_edge / (thick * width)) ** 2)) * inside
+        mixed *= (1 - dark * min(1.5 * amount, 1.0) * lash)[..., None]
         return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
     def _lid(self, travel: FloatArray) -> FloatArray:
