@@ -40,7 +40,7 @@ _GRABCUT_STEPS = 3
 _MARGIN = 0.02  # inter-ocular distances that a matte is wider than what was cut out
 # Bare share of the mouth from which on it is shown speaking, in full and not at all, and
 # frames over which one fades into the other.
-_SHOWN, _HIDDEN, _FADE_FRAMES = 0.7, 0.4, 4
+_SHOWN, _HIDDEN, _FADE_FRAMES = 0.8, 0.55, 4
 _Matte: TypeAlias = tuple[int, int, UInt8Array]  # left, top, alpha
 _NOTHING: _Matte = (0, 0, np.zeros((1, 1), np.uint8))
 
