@@ -36,6 +36,7 @@ class FakeRoom(rtc.EventEmitter):
             return Publication()
 
         identity = "agent-7"
+        track_publications: ClassVar[dict] = {}
         attributes: ClassVar[dict] = {}
 
         async def set_attributes(self, attributes):
@@ -245,3 +246,41 @@ def test_every_utterance_starts_and_finishes_once_with_barge_ins(fake_rtc):
             assert event.playback_position == pytest.approx(0.2, abs=0.041)  # a frame
         else:
             assert 0 < event.playback_position < 0.5
+
+
+def test_the_example_gives_an_agent_a_face(fake_rtc, monkeypatch):
+    from examples import livekit_agent
+
+    started = []
+
+    class FakeAgent(FakeAgentSession):
+        async def start(self, agent, room):
+            started.append((agent.instructions, room, self.output.audio))
+
+    class FakeContext:
+        room = FakeRoom()
+
+        async def connect(self):
+            started.append("connected")
+
+    def in_process(spec):
+        return Session(PlainAvatar(), GaugeEngine(), spec.options, LoudnessArticulator())
+
+    monkeypatch.setattr(livekit_agent, "AgentSession", FakeAgent)
+    monkeypatch.setattr(livekit_agent, "ProcessSession", in_process)
+
+    async def run():
+        agent = await livekit_agent.entrypoint(FakeContext())
+        finished = []
+        agent.output.audio.on("playback_finished", finished.append)
+        await agent.output.audio.capture_frame(tone(0.2))
+        agent.output.audio.flush()
+        await until(lambda: finished)
+        return finished
+
+    (event,) = asyncio.run(asyncio.wait_for(run(), 60))
+    assert event.interrupted is False
+    assert started[0] == "connected"
+    instructions, _, voice = started[1]
+    assert instructions == "Be brief."
+    assert isinstance(voice, QueueAudioOutput)
