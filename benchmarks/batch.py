@@ -88,7 +88,7 @@ def render_singly(folder, rows):
 
 def batch(folder, single):
     """Return figures of the batch of the same clips; their avatars are prepared."""
-    command = [sys.executable, "-c", _SCRIPT, "batch", str(folder / "clips.csv")]
+    command = [sys.executable, "-c", _SCRIPT, str(folder / "clips.csv")]
     begun = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     wall = time.monotonic() - begun
@@ -106,17 +106,14 @@ def batch(folder, single):
     }  # fmt: skip
 
 
-#: Runs the command and adds the processor seconds of all the processes of its group.
+#: Runs the batch and adds the processor seconds of all the processes of its group.
 _SCRIPT = """
-import resource, multiprocessing.forkserver as server
-from masktalk.cli import main
-try:
-    main()
-except SystemExit:
-    pass
-pid = server._forkserver._forkserver_pid
+import json, resource, sys, multiprocessing.forkserver as server
+from masktalk.batch import run_batch
+report = run_batch(sys.argv[1])
 server._forkserver._stop()
 own, children = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print(json.dumps({name: report.counts[name] for name in ("done", "failed")}))
 print(sum(use.ru_utime + use.ru_stime for use in (own, children)))
 """
 
