@@ -95,7 +95,7 @@ def _flag(option: OptionField, name: str, panel: str | None) -> Any:
 
 
 def _flag_type(option: OptionField) -> Any:
-    if option.hint in (bool, int, int | None, Path, Path | None, str):
+    if option.hint in (bool, int, int | None, float, float | None, Path, Path | None, str):
         return option.hint
     if option.hint == tuple[str, ...]:
         return list[str] | None
@@ -103,7 +103,7 @@ def _flag_type(option: OptionField) -> Any:
 
 
 def _flag_default(option: OptionField) -> Any:
-    if option.default is None or isinstance(option.default, (bool, int, str, Path)):
+    if option.default is None or isinstance(option.default, (bool, int, float, str, Path)):
         return option.default
     return None if isinstance(option.default, tuple) else str(option.default)
 
