@@ -59,5 +59,5 @@ def test_other_files_are_refused_with_their_name(tmp_path, text, message):
 def test_parts_are_checked():
     assert parse_parts("mouth, eyes") == {"mouth", "eyes"}
     for text in ("", "ears", "mouth;eyes"):
-        with pytest.raises(OptionError, match="`parts`"):
+        with pytest.raises(OptionError, match=r"`driver\.parts`"):
             parse_parts(text)

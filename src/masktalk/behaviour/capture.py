@@ -33,7 +33,9 @@ def parse_parts(text: str) -> frozenset[str]:
     """
     parts = frozenset(part.strip() for part in text.split(",") if part.strip())
     if not parts or not parts <= set(PARTS):
-        raise OptionError(f"`parts` {text}", "is not a list of parts", f"use {','.join(PARTS)}")
+        raise OptionError(
+            f"`driver.parts` {text}", "is not a list of parts", f"use {','.join(PARTS)}"
+        )
     return parts
 
 

@@ -147,7 +147,8 @@ def _records(command: str | None) -> dict[str, type[Any]]:
     from masktalk.driver import DriverOptions
     from masktalk.rendering import RenderOptions
 
-    driver = {"video": "driver", "engine": "driver_engine", "face": "driver_face"}
+    driver = {"video": "driver", "parts": "driver_parts"}
+    driver |= {"engine": "driver_engine", "face": "driver_face"}
     return {
         "look": record_flags(PrepareOptions, "The avatar", leave_out={"fps", "seconds"}),
         "video": record_flags(RenderOptions, "The result"),
