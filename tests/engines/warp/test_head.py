@@ -6,6 +6,7 @@ import pytest
 
 from masktalk.behaviour import HeadPose, Movement
 from masktalk.engines.warp.head import HeadField, Lean
+from masktalk.landmarks import UPPER_LIDS
 from tests.engines.warp.drawn import (
     OVAL,
     UNIT,
@@ -84,6 +85,8 @@ def test_raised_brows_move_up_and_the_mouth_stays():
     changed = (moved != avatar.pictures[0]).any(axis=2)
     eyes = int(mesh_of()[168, 1])
     assert changed[:eyes].sum() > 500
+    lids = int(mesh_of()[list(UPPER_LIDS[0] + UPPER_LIDS[1]), 1].min())
+    assert not changed[lids + 4 :].any(), "raised brows pull at the eyes"
     assert not changed[int(mesh_of()[2, 1]) :].any()
 
 

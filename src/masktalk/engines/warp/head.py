@@ -11,7 +11,7 @@ import numpy as np
 from masktalk.behaviour import Movement
 from masktalk.engines.warp.field import DENSITY, PlaneGrid, interpolation, smooth_step
 from masktalk.faces.canonical import canonical_face
-from masktalk.landmarks import BROWS, CHIN, DEPTH_LANDMARKS, FACE_OVAL, NOSE_ROOT
+from masktalk.landmarks import BROWS, CHIN, DEPTH_LANDMARKS, FACE_OVAL, NOSE_ROOT, UPPER_LIDS
 from masktalk.types import FloatArray
 
 
@@ -183,10 +183,14 @@ def _brows(base: FloatArray, places: FloatArray) -> tuple[FloatArray, FloatArray
     """(N,) shares of the brows' inner and of their outer ends at places (N, 2)."""
     inner, outer = np.zeros(len(places), np.float32), np.zeros(len(places), np.float32)
     middle = float(base[NOSE_ROOT, 0])
-    for side in BROWS:
+    for side, lids in zip(BROWS, UPPER_LIDS, strict=True):
         points = base[list(side)]
         away = places - points.mean(axis=0)
         near = smooth_step(1.4 * (1 - np.hypot(away[:, 0] / 0.36, away[:, 1] / 0.22)))
+        # Skin stretches between brow and lid: the eye itself keeps its shape.
+        brow, lid = float(points[:, 1].mean()), base[list(lids), 1]
+        edge = float(lid[np.abs(lid - brow).argmin()])
+        near = near * smooth_step((edge - places[:, 1]) / (edge - brow or 1e-3))
         span = np.abs(points[:, 0] - middle)
         outwards = (np.abs(places[:, 0] - middle) - span.min()) / max(float(np.ptp(span)), 1e-3)
         share = smooth_step(outwards)
