@@ -147,7 +147,7 @@ def test_bad_speech(run, material, tmp_path, name, command):
 @pytest.mark.parametrize(
     ("flags", "word"),
     [
-        (["--engine", "wrap"], "musetalk, warp"),
+        (["--engine", "wrap"], "choose one of musetalk"),
         (["--encoder", "libx999"], "libx264"),
         (["--face", "biggest"], "largest"),
         (["--mouth", "wide"], "cloth"),

@@ -79,9 +79,9 @@ def test_only_what_is_shown_is_made_and_only_once(
 
 
 def test_a_picture_is_encoded_once_when_it_is_prepared(
-    material: Path, options: dict[str, Any], passes: Counter[str]
+    material: Path, options: dict[str, Any], passes: Counter[str], tmp_path: Path
 ) -> None:
-    with prepare(material / "portrait.jpg") as avatar:
+    with prepare(material / "portrait.jpg", tmp_path / "avatar") as avatar:
         speak(avatar, options, 0.5)
         speak(avatar, options, 0.5)
     assert passes["encodes"] == 2
