@@ -61,10 +61,12 @@ class Avatar:
 
     @property
     def width(self) -> int:
+        """Return the width in pixels."""
         return self.manifest.width
 
     @property
     def height(self) -> int:
+        """Return the height in pixels."""
         return self.manifest.height
 
     @property
@@ -87,6 +89,7 @@ class Avatar:
 
     @property
     def frame_count(self) -> int:
+        """Return the number of stored frames."""
         return self.manifest.frame_count
 
     @property
@@ -96,10 +99,12 @@ class Avatar:
 
     @property
     def has_alpha(self) -> bool:
+        """Return whether there is an alpha channel."""
         return self.manifest.has_alpha
 
     @property
     def mouth(self) -> MouthMode:
+        """Return the mode of the mouth: open, cloth or draw."""
         return self.manifest.mouth
 
     @property
@@ -113,7 +118,7 @@ class Avatar:
         return self._store
 
     def frame(self, index: int) -> Frame:
-        """The stored frame of that index. Its pixels are shared: do not write to them."""
+        """Return the stored frame of that index. Its pixels are shared: do not write to them."""
         return self._store.frame(index)
 
     def index_at(self, time: Fraction) -> int:
@@ -121,7 +126,7 @@ class Avatar:
         return ping_pong(int(time * self.rate), self.frame_count)
 
     def engine_folder(self, name: str) -> Path:
-        """The folder an engine keeps its own prepared data in; made when missing."""
+        """Return the folder an engine keeps its own prepared data in; made when missing."""
         folder = self.folder / "engines" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -59,6 +59,7 @@ class OnceFilter(logging.Filter):
         self._shown: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Drop a record that was shown before."""
         line = record.getMessage()
         if line in self._shown:
             return False

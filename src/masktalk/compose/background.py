@@ -24,7 +24,7 @@ class Background:
     pixels: UInt8Array
 
     def behind(self, frame: Frame) -> Frame:
-        """The frame over this background, (H, W, 3); a frame without alpha comes back as it is.
+        """Composite a frame over this background, (H, W, 3); one without alpha is returned as is.
 
         Where the frame is opaque its pixels are equal to its own.
         """
@@ -36,7 +36,7 @@ class Background:
         return Frame(mixed.astype(np.uint8), frame.time)
 
     def _filling(self, width: int, height: int) -> UInt8Array:
-        """The background at that size: scaled until it covers all, its middle kept."""
+        """Return the background at that size: scaled until it covers all, its middle kept."""
         if self.pixels.shape[:2] in ((1, 1), (height, width)):
             return self.pixels
         rows, columns = self.pixels.shape[:2]
@@ -51,7 +51,7 @@ class Background:
 
 
 def read_background(value: str) -> Background:
-    """A background from a colour or a picture.
+    """Read a background from a colour or a picture.
 
     Args:
         value: ``#rrggbb``, a CSS colour name, ``rgb(...)``, or the path of a picture.

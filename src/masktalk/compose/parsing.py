@@ -83,6 +83,7 @@ class BiSeNet(nn.Module):
         self.conv_out32 = Head(128, 64)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """Run the layers on (B, C, H, W) input."""
         spatial, context = self.cp(pictures)
         logits = self.conv_out(self.ffm(spatial, context))
         size = pictures.shape[2:]
@@ -98,6 +99,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(outside)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Run the layers on (B, C, H, W) input."""
         return functional.relu(self.bn(self.conv(x)))
 
 
@@ -110,6 +112,7 @@ class Head(nn.Module):
         self.conv_out = nn.Conv2d(middle, CLASSES, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Run the layers on (B, C, H, W) input."""
         return cast(Tensor, self.conv_out(self.conv(x)))
 
 
@@ -123,6 +126,7 @@ class AttentionRefinement(nn.Module):
         self.bn_atten = nn.BatchNorm2d(outside)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Run the layers on (B, C, H, W) input."""
         features = self.conv(x)
         pooled = functional.adaptive_avg_pool2d(features, 1)
         weight = torch.sigmoid(self.bn_atten(self.conv_atten(pooled)))
@@ -142,6 +146,7 @@ class ContextPath(nn.Module):
         self.conv_avg = ConvNorm(512, 128, kernel=1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the layers on (B, C, H, W) input."""
         eighth, sixteenth, last = self.resnet(pictures)
         whole = self.conv_avg(functional.adaptive_avg_pool2d(last, 1))
         coarse = self.arm32(last) + whole
@@ -161,6 +166,7 @@ class FeatureFusion(nn.Module):
         self.conv2 = nn.Conv2d(64, 256, 1, bias=False)
 
     def forward(self, spatial: Tensor, context: Tensor) -> Tensor:
+        """Run the layers on (B, C, H, W) input."""
         features = self.convblk(torch.cat([spatial, context], dim=1))
         pooled = functional.adaptive_avg_pool2d(features, 1)
         weight = torch.sigmoid(self.conv2(functional.relu(self.conv1(pooled))))
@@ -182,6 +188,7 @@ class BasicBlock(nn.Module):
             self.downsample = nn.Sequential(projection, nn.BatchNorm2d(outside))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Run the layers on (B, C, H, W) input."""
         changed = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
         kept = x if self.downsample is None else self.downsample(x)
         return functional.relu(kept + changed)
@@ -200,6 +207,7 @@ class ResNet18(nn.Module):
         self.layer4 = _layer(256, 512, 2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the layers on (B, C, H, W) input."""
         x = functional.relu(self.bn1(self.conv1(x)))
         x = self.layer1(functional.max_pool2d(x, 3, 2, padding=1))
         eighth = self.layer2(x)

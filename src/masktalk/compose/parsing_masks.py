@@ -44,7 +44,7 @@ class MaskOptions:
 
 
 def crop_box(box: Box, expand: float = 1.5) -> Box:
-    """The square around a face box that is parsed; may leave the frame."""
+    """Return the square around a face box that is parsed; may leave the frame."""
     x0, y0, x1, y1 = box
     middle_x, middle_y = (x0 + x1) // 2, (y0 + y1) // 2
     half = int(max(x1 - x0, y1 - y0) // 2 * expand)
@@ -52,7 +52,7 @@ def crop_box(box: Box, expand: float = 1.5) -> Box:
 
 
 def cut(picture: UInt8Array, box: Box) -> UInt8Array:
-    """A box of a (H, W, 3) picture, black where it leaves the picture."""
+    """Return a box of a (H, W, 3) picture, black where it leaves the picture."""
     x0, y0, x1, y1 = box
     height, width = picture.shape[:2]
     part = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)

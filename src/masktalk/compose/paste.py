@@ -20,7 +20,7 @@ class _Window:
 
 
 def paste(frame: Frame, patch: Patch | None, time: Fraction) -> Frame:
-    """The frame with the patch over it, at a new time.
+    """Return the frame with the patch over it, at a new time.
 
     Where the patch's alpha is 0 the pixels equal the frame's, where it is 255 the
     patch's; between, they are mixed in gamma space and rounded. What of the patch lies

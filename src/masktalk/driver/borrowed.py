@@ -37,9 +37,11 @@ class VideoArticulator:
 
     @property
     def lookahead(self) -> Fraction:
+        """Return the seconds of audio after a step that must be heard before it is certain."""
         return Fraction(0)
 
     def push(self, audio: Audio) -> Articulation:
+        """Take audio; return the steps that have become certain."""
         while self._newest < audio.end + STILL_WINDOW:
             measures = next(self._measures, None)
             if measures is None:
@@ -50,6 +52,7 @@ class VideoArticulator:
         return self._stream.take(audio.end)
 
     def flush(self) -> Articulation:
+        """Return the remaining steps."""
         return self._stream.take(Fraction(0))
 
 
@@ -75,15 +78,18 @@ class EngineArticulator:
 
     @property
     def lookahead(self) -> Fraction:
+        """Return the seconds of audio after a step that must be heard before it is certain."""
         return self._lookahead
 
     def push(self, audio: Audio) -> Articulation:
+        """Take audio; return the steps that have become certain."""
         self._end = audio.end
         for measures in self._steps.send(audio):
             self._stream.push(measures)
         return self._stream.take(self._end)
 
     def flush(self) -> Articulation:
+        """Return the remaining steps."""
         for measures in self._steps.finish():
             self._stream.push(measures)
         self._stream.finish()
@@ -97,7 +103,7 @@ class EngineArticulator:
 def _calibrated(
     measures: Iterator[MouthMeasures], calibration: Calibration
 ) -> Iterator[MouthMeasures]:
-    """The same measures; the calibration has seen the first minute before the first comes."""
+    """Yield the same measures; the calibration has seen the first minute before the first comes."""
     kept = []
     for record in measures:
         calibration.observe(record)

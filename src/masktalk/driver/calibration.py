@@ -36,11 +36,12 @@ class RunningQuantiles:
         self._step = top / bins
 
     def add(self, value: float, weight: float = 1.0) -> None:
+        """Add one value with its weight."""
         index = int(value / self._step)
         self._counts[min(max(index, 0), len(self._counts) - 1)] += weight
 
     def at(self, share: float) -> float:
-        """The value below which ``share`` of the weight lies; 0 before anything came."""
+        """Return the value below which ``share`` of the weight lies; 0 before anything came."""
         total = self._counts.sum()
         if total == 0:
             return 0.0
@@ -94,7 +95,7 @@ class Calibration:
             self._width.add(measures.width)
 
     def range(self) -> Range:
-        """The range as known so far."""
+        """Return the range as known so far."""
         closed = min(self._opening.at(0.05), 0.06)
         top = self._opening.at(0.95)
         neutral = self._width.at(0.5) or REST_WIDTH

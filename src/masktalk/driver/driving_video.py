@@ -63,7 +63,7 @@ class DriverOptions:
 
 
 def make_driver(options: DriverOptions, avatar: Avatar, engine: str = "warp") -> Articulator | None:
-    """The articulator that borrows the driver's mouth for ``avatar``; None when none is set.
+    """Return the articulator that borrows the driver's mouth for ``avatar``; None when none is set.
 
     Args:
         options: Whose mouth.
@@ -129,7 +129,7 @@ def _is_capture(path: Path) -> bool:
 
 
 def _watched(path: Path, frames: Iterable[Frame]) -> Iterator[MouthMeasures]:
-    """The mouth of a video; says so when there was none to the end."""
+    """Yield the mouth of a video; warn when there was none to the end."""
     seen = False
     for measures in _mouth_of(frames):
         seen = seen or measures.tracked
@@ -143,7 +143,7 @@ def _mouth_of(frames: Iterable[Frame]) -> Iterator[MouthMeasures]:
 
 
 def _mouth_width(avatar: Avatar) -> float:
-    """The avatar's mouth width in eye distances; an average one where it is covered."""
+    """Return the avatar's mouth width in eye distances; an average one where it is covered."""
     face = next((face for face in avatar.faces if face is not None), None)
     if face is None or face.mouth_state == "occluded":
         return REST_WIDTH

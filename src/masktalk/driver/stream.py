@@ -74,7 +74,7 @@ class MouthStream:
         self._finished = True
 
     def take(self, until: Fraction) -> Articulation:
-        """The steps before ``until`` that have become certain and were not taken yet."""
+        """Return the steps before ``until`` that have become certain and were not taken yet."""
         begin, rows, voice = self._steps, [], []
         while Fraction(self._steps, STEP_RATE) < until:
             sample = self._at(Fraction(self._steps, STEP_RATE))
@@ -118,7 +118,7 @@ class MouthStream:
         return moved or max(width) - min(width) > _STILL_WIDTH
 
     def _at(self, time: Fraction) -> _Sample | None:
-        """The mouth between two frames; None while the later one is not there yet."""
+        """Return the mouth between two frames; None while the later one is not there yet."""
         samples = self._samples
         while len(samples) > 1 and samples[1].time <= time:
             samples.popleft()

@@ -34,9 +34,13 @@ class Articulator(Protocol):
         """Seconds of sound after a step that must be heard before it is certain."""
         ...
 
-    def push(self, audio: Audio) -> Articulation: ...
+    def push(self, audio: Audio) -> Articulation:
+        """Take audio; return the steps that have become certain."""
+        ...
 
-    def flush(self) -> Articulation: ...
+    def flush(self) -> Articulation:
+        """Return the remaining steps."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +149,7 @@ class Engine(ABC):
 
 
 def frame_count(seconds: Fraction, rate: Fraction) -> int:
-    """Number of frames that cover a stretch of speech: seconds x rate, half rounded up."""
+    """Return the number of frames of a stretch of speech: seconds x rate, half rounded up."""
     return int(seconds * rate + Fraction(1, 2))
 
 
@@ -159,7 +163,7 @@ ENGINES: dict[str, str] = {
 
 
 def engine_class(name: str) -> type[Engine]:
-    """The engine of that name.
+    """Return the engine of that name.
 
     Raises:
         OptionError: Nothing has that name; the message lists what does.
@@ -172,7 +176,7 @@ def engine_class(name: str) -> type[Engine]:
 
 
 def make_engine(name: str, options: dict[str, Any] | None = None) -> Engine:
-    """An engine with its options checked.
+    """Return an engine with its options checked.
 
     Raises:
         OptionError: Unknown engine, an option it does not have, or a value out of range.

@@ -35,7 +35,7 @@ class CanonicalFace:
 
 @cache
 def canonical_face() -> CanonicalFace:
-    """The mean head that ships with the package (made by tools/canonical_face.py)."""
+    """Return the mean head that ships with the package (made by tools/canonical_face.py)."""
     with files("masktalk.faces").joinpath("canonical.npz").open("rb") as stored:
         arrays = np.load(stored, allow_pickle=False)
         return CanonicalFace(arrays["mesh"], arrays["mirror"].astype(np.intp))
@@ -77,7 +77,7 @@ class HeadPose:
 
 
 def fit_pose(model: FloatArray, points: FloatArray) -> HeadPose:
-    """The pose in which (N, 3) points of the canonical head come closest to (N, 2) points.
+    """Return the pose in which (N, 3) points of the canonical head come closest to (N, 2) points.
 
     Turns are kept near zero as far as the points do not ask for more; N is at least 2.
     """
@@ -152,7 +152,7 @@ def _similarity(model: FloatArray, points: npt.NDArray[Any]) -> tuple[float, flo
 
 
 def fit_mesh(points: Mapping[int, tuple[float, float]]) -> FloatArray:
-    """The canonical mesh fitted onto known points.
+    """Return the canonical mesh fitted onto known points.
 
     A rigid pose first, then a smooth local correction that fades with distance, so that
     every known point is hit exactly and the rest of the face follows.

@@ -67,7 +67,7 @@ def lips_state(mesh: FloatArray) -> MouthState:
 
 
 def uncover(mesh: FloatArray, keypoints: Mapping[str, FloatArray]) -> FloatArray:
-    """The mesh with its lower face where the hidden mouth most likely is.
+    """Return the mesh with its lower face where the hidden mouth most likely is.
 
     Args:
         mesh: (478, 3) in pixels; its eyes are seen, its mouth is a guess.
@@ -87,7 +87,7 @@ def hidden_mouth(mesh: FloatArray, keypoints: Mapping[str, FloatArray]) -> Float
 
 
 def lay_mouth(mesh: FloatArray, place: FloatArray) -> FloatArray:
-    """The mesh with its mouth at (2,) ``EyeFrame`` coordinates and a resting lower face.
+    """Return the mesh with its mouth at (2,) ``EyeFrame`` coordinates and a resting lower face.
 
     What is hidden takes the canonical head's shape, posed as the visible upper face is.
     """

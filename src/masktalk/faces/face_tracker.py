@@ -83,7 +83,7 @@ class Follower:
         self._thumb: UInt8Array | None = None
 
     def see(self, frame: Frame) -> Seen:
-        """The person in the next frame."""
+        """Return the person in the next frame."""
         frame = opaque(frame)
         self._count += 1
         cut = self._is_cut(frame.pixels)
@@ -176,7 +176,7 @@ _Answer = tuple[Sighting, "float | None", "FloatArray | None"]
 
 
 def _looked(look: Look, keypoints: Mapping[str, FloatArray], confidence: float) -> _Answer:
-    """The answer of a close look: the mesh as seen, and what is needed to judge its mouth."""
+    """Estimate from several crops: the mesh as seen, and what is needed to judge its mouth."""
     sighting = Sighting(look.mesh, confidence, MeshLocator.name)
     bias = None
     if is_guessed(look):

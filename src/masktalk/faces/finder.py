@@ -30,7 +30,7 @@ class Finder(Closing):
         return [self.face(frame, sighting) for sighting in seen]
 
     def locate(self, frame: Frame) -> Face | None:
-        """The chosen face, or None."""
+        """Return the chosen face, or None."""
         if self.options.points is not None:
             return self.given(frame)
         seen = self.sightings(opaque(frame), self.effort)
@@ -61,7 +61,7 @@ class Finder(Closing):
         return settle(mesh, drawn, frame, effort)
 
     def face(self, frame: Frame, sighting: Sighting) -> Face:
-        """A face from what a locator saw."""
+        """Return a face from what a locator saw."""
         # A face that only coarse locators find hides most of itself.
         state = self.options.mouth_state or sighting.mouth_state or "occluded"
         return Face(
@@ -74,13 +74,13 @@ class Finder(Closing):
         )
 
     def locator(self, name: str) -> Locator:
-        """The locator of that name, made when first asked for."""
+        """Return the locator of that name, made when first asked for."""
         if name not in self._locators:
             self._locators[name] = make_locator(name)
         return self._locators[name]
 
     def given(self, frame: Frame) -> Face:
-        """The face that the rig points of the options say."""
+        """Return the face that the rig points of the options say."""
         points = self.options.points
         assert points is not None
         points.check(frame.width, frame.height)
@@ -97,7 +97,7 @@ class Finder(Closing):
 
 
 def opaque(frame: Frame) -> Frame:
-    """The frame without alpha, its transparent parts laid on mid grey."""
+    """Return the frame without alpha, its transparent parts laid on mid grey."""
     if not frame.has_alpha:
         return Frame(np.ascontiguousarray(frame.pixels), frame.time)
     alpha = frame.pixels[..., 3:].astype(np.uint16)

@@ -69,7 +69,7 @@ class MouthMeasures:
 
 
 def frontal_mesh(mesh: FloatArray) -> Points:
-    """The mesh turned to look straight at the viewer, upright and of unit size.
+    """Return the mesh turned to look straight at the viewer, upright and of unit size.
 
     Args:
         mesh: (N, 3) in pixels, N at least 468.
@@ -112,7 +112,7 @@ def upper_face_rotation(mesh: FloatArray) -> tuple[Points, Points, float]:
 
 
 def measure_mouth(face: Face | None, time: Fraction | None = None) -> MouthMeasures:
-    """The measures of one face's mouth.
+    """Return the measures of one face's mouth.
 
     Args:
         face: The face, or None where a frame has none.
@@ -124,7 +124,7 @@ def measure_mouth(face: Face | None, time: Fraction | None = None) -> MouthMeasu
 
 
 def measure_mesh(mesh: FloatArray, time: Fraction = Fraction(0)) -> MouthMeasures:
-    """The measures of a (N, 3) mesh in pixels."""
+    """Return the measures of a (N, 3) mesh in pixels."""
     points = frontal_mesh(mesh)
     unit = max(_distance(points, OUTER_EYE_CORNERS), 1e-6)
     lips_front = points[list(_INNER_LIPS), 2].mean()

@@ -187,7 +187,7 @@ def mesh_roi(mesh: FloatArray) -> Roi:
 def detection_roi(
     box: tuple[float, float, float, float], keypoints: FloatArray, size: FloatArray
 ) -> Roi:
-    """The square in which the mesh network wants a detected face (as MediaPipe's own graph).
+    """Return the square in which the mesh network wants a detected face (as MediaPipe's own graph).
 
     Args:
         box: x0, y0, x1, y1 as fractions of the picture.

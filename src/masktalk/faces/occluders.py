@@ -53,7 +53,7 @@ class _Canvas:
         return np.asarray(self.mesh[list(MOUTH), :2].mean(axis=0))
 
     def at(self, index: int, right: float = 0.0, down: float = 0.0) -> FloatArray:
-        """A mesh point moved along the face's own axes, in interocular distances."""
+        """Return a mesh point moved along the face's own axes, in interocular distances."""
         moved = self.mesh[index, :2] + self.unit * (right * self.across + down * self.down)
         return np.asarray(moved)
 
@@ -73,13 +73,13 @@ class _Canvas:
 
 
 def _below(canvas: _Canvas, grow: float, top: list[FloatArray]) -> FloatArray:
-    """The outline below the ears, closed by a line from the left ear to the right one."""
+    """Return the outline below the ears, closed by a line from the left ear to the right one."""
     ring = canvas.oval(grow)[_RIGHT_SIDE : _LEFT_SIDE + 1]
     return np.concatenate([ring, np.stack(top)])
 
 
 def _mask(canvas: _Canvas) -> list[FloatArray]:
-    """A surgical mask or a cloth: from the nose to below the chin."""
+    """Return a surgical mask or a cloth: from the nose to below the chin."""
     rng = canvas.rng
     nose = rng.choice(NOSE_LINE)
     side = rng.uniform(-0.15, 0.35)
@@ -95,7 +95,7 @@ def _mask(canvas: _Canvas) -> list[FloatArray]:
 
 
 def _scarf(canvas: _Canvas) -> list[FloatArray]:
-    """A scarf: like a mask, and down over the neck."""
+    """Return a scarf: like a mask, and down over the neck."""
     rng = canvas.rng
     drop, width = rng.uniform(0.2, 1.2), rng.uniform(0.5, 1.0)
     neck = [canvas.at(CHIN, -width, drop), canvas.at(CHIN, width, drop)]
@@ -103,7 +103,7 @@ def _scarf(canvas: _Canvas) -> list[FloatArray]:
 
 
 def _hood(canvas: _Canvas) -> list[FloatArray]:
-    """A ninja's hood: the whole head but a slit for the eyes."""
+    """Return a ninja's hood: the whole head but a slit for the eyes."""
     rng = canvas.rng
     high, low, wide = rng.uniform(0.18, 0.45), rng.uniform(0.15, 0.35), rng.uniform(0.0, 0.25)
     slit = np.stack(
@@ -139,7 +139,7 @@ def _hand(canvas: _Canvas) -> list[FloatArray]:
 
 
 def _plate(canvas: _Canvas) -> list[FloatArray]:
-    """A helmet's chin guard or a respirator: a hard shape around the mouth alone."""
+    """Return a helmet's chin guard or a respirator: a hard shape around the mouth alone."""
     rng = canvas.rng
     corners = int(rng.integers(4, 9))
     angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + rng.uniform(0, 2)
@@ -205,7 +205,7 @@ def _cloth(canvas: _Canvas, kind: str) -> FloatArray:
 def cover_mouth(
     pixels: UInt8Array, mesh: FloatArray, kind: str, rng: np.random.Generator
 ) -> UInt8Array:
-    """The picture with something painted over its mouth.
+    """Return the picture with something painted over its mouth.
 
     Args:
         pixels: (H, W, 3) uint8.

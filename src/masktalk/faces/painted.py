@@ -101,7 +101,7 @@ def _window(pixels: UInt8Array, corners: FloatArray, width: float) -> tuple[int,
 
 
 def _between(grey: UInt8Array, corners: FloatArray, reach: float) -> UInt8Array:
-    """The rows about the line from corner to corner, and the columns inside it."""
+    """Return the rows about the line from corner to corner, and the columns inside it."""
     (x0, y0), (x1, y1) = corners
     top, bottom = int(min(y0, y1) - reach), int(np.ceil(max(y0, y1) + reach)) + 1
     return grey[max(top, 0) : max(bottom, 1), max(int(x0), 0) : max(int(x1) + 1, 1)]

@@ -115,7 +115,7 @@ class Points(BaseModel):
         return self
 
     def at(self, time: float) -> RigPoints:
-        """The points at any time in seconds."""
+        """Return the points at any time in seconds."""
         after = next((i for i, f in enumerate(self.frames) if f.time > time), len(self.frames))
         if after in (0, len(self.frames)):
             return self.frames[min(after, len(self.frames) - 1)]

@@ -69,7 +69,7 @@ class Roi:
         return placed
 
     def nudged(self, right: float, down: float, scale: float, turn: float) -> Roi:
-        """Moved by fractions of its size, scaled by a factor and turned by radians."""
+        """Return it moved by fractions of its size, scaled by a factor and turned by radians."""
         return replace(
             self,
             x=self.x + right * self.size,
@@ -80,7 +80,7 @@ class Roi:
 
 
 def roi_around(points: FloatArray, left: FloatArray, right: FloatArray, scale: float) -> Roi:
-    """The square around (N, 2+) points, turned so that ``left`` to ``right`` is level.
+    """Return the square around (N, 2+) points, turned so that ``left`` to ``right`` is level.
 
     ``scale`` times the longer side of the points' bounding box along those axes.
     """

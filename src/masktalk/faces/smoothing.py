@@ -103,7 +103,7 @@ def smooth(links: Iterator[Link], rate: Fraction) -> Iterator[Face | None]:
 
 
 def _run(ahead: deque[Link], face: Face) -> list[Face]:
-    """The faces that follow without a gap, a cut or a jump."""
+    """Return the faces that follow without a gap, a cut or a jump."""
     run: list[Face] = []
     before = face
     for following, cut in ahead:
@@ -148,7 +148,7 @@ def _within(mesh: FloatArray, head: _Doubles) -> _Doubles:
 
 
 def _placed(shape: _Doubles, head: _Doubles) -> FloatArray:
-    """The inverse of ``_within``."""
+    """Return the inverse of ``_within``."""
     x, y, right, down = head
     turn = np.array([[right, -down], [down, right]])
     placed = np.array(shape, np.float64)

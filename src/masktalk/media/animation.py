@@ -47,6 +47,7 @@ class AnimationSource(Source):
         self.layout = Layout((self.width, self.height))
 
     def frames(self) -> Iterator[Frame]:
+        """Yield the frames in order; see ``Source.frames``."""
         shown = (pixels for _, pixels in self._decoded())
         timed = zip(self._timed(self._durations), shown, strict=True)
         paced = pace(((time, length, pixels) for (time, length, _), pixels in timed), self.rate)
@@ -55,6 +56,7 @@ class AnimationSource(Source):
             yield SourceFrame(Stored(pixels=kept), index / self.rate)
 
     def digest(self) -> str:
+        """Return a digest of the content in hex."""
         return file_digest(self.path)
 
     def _decoded(self) -> Iterator[tuple[Fraction, UInt8Array]]:

@@ -75,7 +75,7 @@ def pace(
 def estimate_frame_rate(
     times: Sequence[Fraction], tick: Fraction, declared: Fraction | None
 ) -> Fraction:
-    """The constant rate that fits timestamps best.
+    """Return the constant rate that fits timestamps best.
 
     Args:
         times: When frames are shown, sorted, in seconds.
@@ -105,7 +105,7 @@ def estimate_frame_rate(
 
 
 def standard(rate: Fraction) -> Fraction:
-    """The standard rate within 2 % of a rate, or the rate itself, simplified."""
+    """Return the standard rate within 2 % of a rate, or the rate itself, simplified."""
     nearest = _nearest_standard(rate)
     if abs(nearest / rate - 1) <= Fraction(2, 100):
         return nearest

@@ -73,7 +73,7 @@ class ToRgb:
         self._cutting = _Swscale(color, threads=1)
 
     def sized(self, width: int, height: int) -> ToRgb:
-        """The same conversion for a cut of the frame."""
+        """Return the same conversion for a cut of the frame."""
         cut = ToRgb(self.color, Layout((width, height)), self.alpha)
         cut._swscale = self._cutting
         return cut
@@ -107,7 +107,7 @@ class FromRgb:
         self._cutting = _Swscale(color, threads=1)
 
     def sized(self, width: int, height: int) -> FromRgb:
-        """The same conversion for a cut of the frame."""
+        """Return the same conversion for a cut of the frame."""
         cut = FromRgb(self.color, self.pixel_format, (width, height))
         cut._swscale = self._cutting
         return cut
@@ -120,6 +120,7 @@ class FromRgb:
         )
 
     def __call__(self, pixels: UInt8Array) -> av.VideoFrame:
+        """Convert (H, W, 3) or (H, W, 4) uint8 pixels to a video frame."""
         width, height = self.size
         extra = height - pixels.shape[0], width - pixels.shape[1]
         if any(extra):

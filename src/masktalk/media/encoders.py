@@ -169,7 +169,7 @@ def pick_encoder(
     size: tuple[int, int] = _TRIAL,
     hdr: bool = False,
 ) -> Encoder:
-    """The best encoder for a container that can really be opened.
+    """Return the best encoder for a container that can really be opened.
 
     Args:
         suffix: Of the output file, ``.mp4``.

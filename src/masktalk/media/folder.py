@@ -46,6 +46,7 @@ class FolderSource(Source):
         self.frame_count = len(self.files)
 
     def frames(self) -> Iterator[Frame]:
+        """Yield the frames in order; see ``Source.frames``."""
         for index, file in enumerate(self.files):
             pixels = read_image(file, self._limits)
             height, width, channels = pixels.shape
@@ -66,6 +67,7 @@ class FolderSource(Source):
             yield Frame(kept, index / self.rate)
 
     def digest(self) -> str:
+        """Return a digest of the content in hex."""
         digest = hashlib.sha256()
         for file in self.files:
             digest.update(file.stat().st_size.to_bytes(8, "big"))

@@ -65,6 +65,7 @@ class StoreIndex:
     lossless: bool = True
 
     def to_json(self) -> str:
+        """Return the record as JSON."""
         record = {
             "version": _VERSION,
             "frame_count": self.frame_count,
@@ -138,7 +139,7 @@ class FrameStore:
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> FrameStore:
-        """The same as ``FrameStore(folder)``."""
+        """Return the same as ``FrameStore(folder)``."""
         return cls(folder)
 
     @classmethod

@@ -157,20 +157,25 @@ class SourceFrame(Frame):
 
     @property
     def width(self) -> int:
+        """Return the width in pixels."""
         return self.stored.shape[1]
 
     @property
     def height(self) -> int:
+        """Return the height in pixels."""
         return self.stored.shape[0]
 
     @property
     def has_alpha(self) -> bool:
+        """Return whether there is an alpha channel."""
         return self.stored.shape[2] == 4
 
     def at(self, time: Fraction) -> SourceFrame:
+        """Return the same frame at another time in seconds."""
         return SourceFrame(self.stored, time)
 
     def region(self, left: int, top: int, right: int, bottom: int) -> UInt8Array:
+        """Return the pixels (h, w, 3) or (h, w, 4) of a rectangle."""
         return self.stored.region(left, top, right, bottom)
 
     def with_region(self, left: int, top: int, pixels: UInt8Array) -> EditedFrame:
@@ -225,14 +230,17 @@ class EditedFrame(Frame):
 
     @property
     def width(self) -> int:
+        """Return the width in pixels."""
         return self.base.width
 
     @property
     def height(self) -> int:
+        """Return the height in pixels."""
         return self.base.height
 
     @property
     def has_alpha(self) -> bool:
+        """Return whether there is an alpha channel."""
         return self.base.has_alpha
 
     @property
@@ -241,9 +249,11 @@ class EditedFrame(Frame):
         return self.base.source if isinstance(self.base, EditedFrame) else self.base
 
     def at(self, time: Fraction) -> EditedFrame:
+        """Return the same frame at another time in seconds."""
         return EditedFrame(self.base.at(time), self.left, self.top, self.edit)
 
     def region(self, left: int, top: int, right: int, bottom: int) -> UInt8Array:
+        """Return the pixels (h, w, 3) or (h, w, 4) of a rectangle."""
         pixels = self.base.region(left, top, right, bottom).copy()
         height, width = self.edit.shape[:2]
         x0, x1 = max(left, self.left), min(right, self.left + width)

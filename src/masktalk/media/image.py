@@ -61,9 +61,11 @@ class ImageSource(Source):
         self.layout = Layout((self.width, self.height))
 
     def frames(self) -> Iterator[Frame]:
+        """Yield the frames in order; see ``Source.frames``."""
         yield SourceFrame(self._stored, Fraction(0))
 
     def digest(self) -> str:
+        """Return a digest of the content in hex."""
         return file_digest(self.path)
 
 

@@ -40,7 +40,7 @@ _OTHER_FORMATS = (
 
 
 def checked_file(path: str | os.PathLike[str]) -> Path:
-    """The path, if it is a readable file that is not empty.
+    """Return the path, if it is a readable file that is not empty.
 
     Raises:
         MediaError: It is missing, a folder, not readable or empty.
@@ -100,7 +100,7 @@ _REMEDY = "check that it plays in a player, or convert it first"
 
 @contextmanager
 def open_input(path: Path) -> Iterator[Any]:
-    """A PyAV input container on a local file.
+    """Return a PyAV input container on a local file.
 
     Errors of FFmpeg inside the block become a MediaError that names the file.
     """

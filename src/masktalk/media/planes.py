@@ -28,12 +28,12 @@ def around(low: int, high: int, limit: int) -> tuple[int, int]:
 
 
 def align_down(value: int) -> int:
-    """The even number at or below a value, not below 0."""
+    """Return the even number at or below a value, not below 0."""
     return max(value - value % 2, 0)
 
 
 def align_up(value: int, limit: int) -> int:
-    """The even number at or above a value, not above a limit."""
+    """Return the even number at or above a value, not above a limit."""
     return min(value + value % 2, limit)
 
 
@@ -54,7 +54,7 @@ def sample_bits(pixel_format: str) -> int:
 
 
 def cut_planes(frame: av.VideoFrame, x0: int, y0: int, x1: int, y1: int) -> av.VideoFrame:
-    """A copy of a rectangle, in the same format; x0 and y0 are even."""
+    """Return a copy of a rectangle, in the same format; x0 and y0 are even."""
     cut = av.VideoFrame(x1 - x0, y1 - y0, frame.format.name)
     for index, (target, source) in enumerate(
         zip(plane_views(cut), plane_views(frame), strict=True)
@@ -89,7 +89,7 @@ def paste_planes(
 
 
 def turned(frame: av.VideoFrame, orientation: Orientation) -> av.VideoFrame:
-    """The frame with its planes turned, in one of ``HALVED_FORMATS`` and of even size."""
+    """Return the frame with its planes turned, in one of ``HALVED_FORMATS`` and of even size."""
     width, height = frame.width, frame.height
     if orientation.swaps:
         width, height = height, width
@@ -106,7 +106,7 @@ def turns_planes(frame: av.VideoFrame) -> bool:
 
 
 def copied(frame: av.VideoFrame, pixel_format: str | None = None) -> av.VideoFrame:
-    """A copy of the planes and nothing else: no tags, no time, no side data.
+    """Return a copy of the planes and nothing else: no tags, no time, no side data.
 
     swscale reads the tags of where chroma samples lie, which a decoder invents when the file
     does not say; without them all frames are treated alike.

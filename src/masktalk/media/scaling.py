@@ -41,6 +41,7 @@ class ScaledSource(Source):
             self.pixel_format = "rgba" if self.has_alpha else "rgb24"
 
     def frames(self) -> Iterator[Frame]:
+        """Yield the frames in order; see ``Source.frames``."""
         to_rgb = ToRgb(self.color, self.layout, self.has_alpha)
         stored: Stored | None = None
         for index, decoded in enumerate(self.decoded_frames()):
@@ -63,4 +64,5 @@ class ScaledSource(Source):
             yield last[1]
 
     def digest(self) -> str:
+        """Return a digest of the content in hex."""
         return self._source.digest()

@@ -107,5 +107,5 @@ class Soundtrack:
 
 
 def _below(value: Fraction) -> int:
-    """The largest whole number below a value."""
+    """Return the largest whole number below a value."""
     return math.ceil(value) - 1

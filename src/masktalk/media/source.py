@@ -101,7 +101,7 @@ class Source(ABC):
         """
 
     def decoded_frames(self) -> Iterator[av.VideoFrame]:
-        """The same frames as the decoder gave them, not converted, and turned only as planes."""
+        """Yield the same frames as the decoder gave them, not converted, rotated only as planes."""
         for frame in self.frames():
             yield av.VideoFrame.from_ndarray(frame.pixels, self.pixel_format)
 
@@ -128,6 +128,7 @@ class FirstFrames(Source):
         self.frame_count = min(count, source.frame_count)
 
     def frames(self) -> Iterator[Frame]:
+        """Yield the frames in order, lazily; may be called again."""
         return islice(self.source.frames(), self.frame_count)
 
     def decoded_frames(self) -> Iterator[av.VideoFrame]:
@@ -135,4 +136,5 @@ class FirstFrames(Source):
         return islice(self.source.decoded_frames(), self.frame_count)
 
     def digest(self) -> str:
+        """Return a digest of the content in hex, the same for equal content."""
         return self.source.digest()

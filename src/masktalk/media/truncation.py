@@ -72,7 +72,7 @@ def check_duration(path: Path, container: Any, reached: Fraction) -> None:
 
 
 def truncated(path: Path, detail: str) -> MediaError:
-    """The error for a file that ends too early."""
+    """Return the error for a file that ends too early."""
     return MediaError(path, f"was cut short ({detail})", "copy or export it again")
 
 

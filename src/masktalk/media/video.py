@@ -158,6 +158,7 @@ class VideoSource(Source):
         return Timing(rate, sum(1 for _ in pace(timed, rate, self._zero)))
 
     def frames(self) -> Iterator[Frame]:
+        """Yield the frames in order; see ``Source.frames``."""
         to_rgb = ToRgb(self.color, self.layout, self.has_alpha)
         stored: Stored | None = None
         for index, decoded in enumerate(self.decoded_frames()):
@@ -218,6 +219,7 @@ class VideoSource(Source):
         return turned(frame, self.turn)
 
     def digest(self) -> str:
+        """Return a digest of the content in hex."""
         return file_digest(self.path)
 
 

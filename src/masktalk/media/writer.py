@@ -190,7 +190,7 @@ class Writer:
             self._part.commit()
 
     def _picture(self, frame: Frame) -> av.VideoFrame:
-        """The frame in the encoder's numbers; only what was edited is converted, if possible."""
+        """Convert a frame to the encoder's format; only what was edited, where possible."""
         base = frame.source if isinstance(frame, EditedFrame) else frame
         alpha = self.options.has_alpha
         if (

@@ -28,7 +28,7 @@ from masktalk.server.store import Store
 
 
 def create_app(options: ServerOptions) -> FastAPI:
-    """The server as an ASGI application.
+    """Return the server as an ASGI application.
 
     Args:
         options: Where it keeps things, what guards it, what is bounded.

@@ -33,14 +33,14 @@ _UNFORESEEN = Problem(type="InternalError", message="server: failed", remedy="se
 
 
 def status_of(error: MasktalkError) -> int:
-    """The HTTP status that fits an error."""
+    """Return the HTTP status that fits an error."""
     if isinstance(error, RequestError):
         return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
 def reply(status: int, problem: Problem) -> JSONResponse:
-    """A reply that carries a problem."""
+    """Return a reply that carries a problem."""
     return JSONResponse(ProblemReply(error=problem).model_dump(), status_code=status)
 
 

@@ -108,7 +108,7 @@ class Jobs:
         self._queue.put_nowait(job.id)
 
     def look(self, id: str) -> JobRecord:
-        """A job as it is now.
+        """Return a job as it is now.
 
         Raises:
             RequestError: 404, there is none.
@@ -133,7 +133,7 @@ class Jobs:
         self._store.drop(JobRecord, id)
 
     async def watch(self, id: str) -> AsyncIterator[JobRecord]:
-        """A job as it is now, and again whenever it changes, until it ends."""
+        """Return a job as it is now, and again whenever it changes, until it ends."""
         job = self.look(id).model_copy()
         changes: asyncio.Queue[JobRecord] = asyncio.Queue()
         self._watchers[id].add(changes)
@@ -279,5 +279,5 @@ def live_bundle(folder: Path) -> Path:
 
 
 def job_info(job: JobRecord) -> JobInfo:
-    """A job as the outside sees it."""
+    """Return a job as the outside sees it."""
     return JobInfo.model_validate(job.model_dump(include=set(JobInfo.model_fields), mode="python"))

@@ -14,6 +14,7 @@ class JsonLines(logging.Formatter):
     """One object a line: time, level, logger, message, and whatever ``extra`` carried."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return a record as one line."""
         when = datetime.fromtimestamp(record.created, timezone.utc)
         line = {
             "time": when.isoformat(timespec="milliseconds"),

@@ -33,6 +33,6 @@ class RequestError(MasktalkError):
 
 
 def problem_of(error: MasktalkError) -> Problem:
-    """An error as a message."""
+    """Return an error as a message."""
     message = " ".join(f"{error.subject}: {error.problem}".split())
     return Problem(type=type(error).__name__, message=message, remedy=error.remedy)

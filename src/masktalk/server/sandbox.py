@@ -35,7 +35,7 @@ class TaskFailed(Exception):
         self.problem = problem
 
     def as_refusal(self) -> RequestError:
-        """The same, as a reply to whoever sent the file."""
+        """Return the same, as a reply to whoever sent the file."""
         return RequestError(422, "upload", self.problem.message, self.problem.remedy)
 
 
@@ -132,7 +132,7 @@ async def _listen(
 
 
 async def _tail(process: asyncio.subprocess.Process) -> str:
-    """The last of what the worker complained about; reading it keeps the pipe from filling."""
+    """Return the end of the worker's stderr; reading it keeps the pipe from filling."""
     assert process.stderr is not None
     kept = b""
     while block := await process.stderr.read(4096):

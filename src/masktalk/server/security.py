@@ -59,6 +59,7 @@ class SecurityMiddleware:
         self._app, self._options, self._metrics = app, options, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check a request, then pass it on."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return

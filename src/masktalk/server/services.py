@@ -32,7 +32,7 @@ class Services:
 
 
 def services(connection: HTTPConnection) -> Services:
-    """The services of the application that a request came to."""
+    """Return the services of the application that a request came to."""
     found: Services = connection.app.state.services
     return found
 

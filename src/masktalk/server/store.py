@@ -33,7 +33,7 @@ CREATE INDEX IF NOT EXISTS by_age ON records (kind, created);
 
 
 def new_id() -> str:
-    """A name for something, that nobody outside chose."""
+    """Return a random id chosen by the server."""
     return uuid.uuid4().hex
 
 
@@ -201,14 +201,14 @@ class Store:
             database.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", row)
 
     def find(self, kind: type[R], id: str) -> R | None:
-        """The record of that id, or None."""
+        """Return the record of that id, or None."""
         query = "SELECT body FROM records WHERE kind = ? AND id = ?"
         with self._lock:
             row = self._database.execute(query, (_KINDS[kind], id)).fetchone()
         return None if row is None else _parsed(kind, row[0])
 
     def get(self, kind: type[R], id: str) -> R:
-        """The record of that id.
+        """Return the record of that id.
 
         Raises:
             RequestError: 404, there is none.
@@ -244,7 +244,7 @@ class Store:
         return self.data / f"{_KINDS[kind]}s" / id
 
     def make_folder(self, kind: type[Record], id: str) -> Path:
-        """The same, made when missing."""
+        """Return the same, made when missing."""
         folder = self.folder(kind, id)
         folder.mkdir(parents=True, exist_ok=True)
         return folder

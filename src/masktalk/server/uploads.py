@@ -67,7 +67,7 @@ async def receive(request: Request, folder: Path) -> str:
 
 
 def suffix_of(head: bytes) -> str:
-    """The suffix that the first bytes of a file stand for.
+    """Return the suffix that the first bytes of a file stand for.
 
     Raises:
         RequestError: 422, for none.
@@ -83,7 +83,7 @@ def suffix_of(head: bytes) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A name to show: printable, without folders, never used as a path."""
+    """Return a name to show: printable, without folders, never used as a path."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     shown = "".join(letter for letter in last if letter.isprintable()).strip()
     return shown[:80] or "untitled"

@@ -67,7 +67,7 @@ def _say(answer: BaseModel) -> None:
 
 
 def _anonymous(error: MasktalkError) -> MasktalkError:
-    """The same error without the server's own paths in it."""
+    """Return the same error without the server's own paths in it."""
     subject = Path(error.subject)
     if not subject.is_absolute():
         return error

@@ -65,7 +65,7 @@ class FrameRenderer:
         self._stride = whole_blocks * buffer.block
 
     def position(self, index: int) -> int:
-        """The sample at which tick ``index`` begins."""
+        """Return the sample at which tick ``index`` begins."""
         return int(index * self._buffer.rate / self._rate)
 
     def interrupt(self, index: int, ebb: int) -> None:
@@ -84,7 +84,7 @@ class FrameRenderer:
             self._restart_at = index
 
     def render(self, index: int) -> Frame:
-        """The frame of a tick; indices only grow, those left out are skipped cheaply."""
+        """Return the frame of a tick; indices only grow, those left out are skipped cheaply."""
         with self._lock:
             at, self._restart_at = self._restart_at, None
         if at is not None or index - self._next > self._rate:

@@ -72,7 +72,7 @@ class IdleMotion:
 
 
 def _window(weight: FloatArray) -> tuple[slice, slice]:
-    """The rows and columns in which anything moves."""
+    """Return the rows and columns in which anything moves."""
     rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
     if not len(rows):
         return slice(0, 1), slice(0, 1)

@@ -65,7 +65,7 @@ class IdleArticulator:
         return self._inner.lookahead
 
     def restart(self, begin: Fraction) -> None:
-        """The next sound pushed is at ``begin`` of the stream; fade from the pose as it is."""
+        """Restart at ``begin`` of the stream; fade from the pose as it is."""
         self._begin, self._heard, self._steps = begin, Fraction(0), 0
         self._cut = True
         self._fall_asleep()

@@ -128,10 +128,14 @@ class LiveSession(Protocol):
     stats: SessionStats
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Return the width in pixels."""
+        ...
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """Return the height in pixels."""
+        ...
 
     @property
     def queued(self) -> float:

@@ -236,7 +236,7 @@ class Session:
         return tick
 
     def _newest(self, index: int) -> Frame | None:
-        """The frame of a tick, or one a little late: what would be shown instead is older."""
+        """Return the frame of a tick, or one a little late: else an older one would be shown."""
         oldest = index - max(int(_MOST_SKEW * self.rate), 1)
         fit = [key for key in self._ready if oldest <= key <= index]
         frame = self._ready[max(fit)] if fit else None

@@ -174,7 +174,7 @@ class SpeechBuffer:
             return np.concatenate([np.zeros(missing, np.float32), got]) if missing else got.copy()
 
     def span(self, position: int) -> Utterance | None:
-        """The utterance that covers a position, or None."""
+        """Return the utterance that covers a position, or None."""
         with self._lock:
             for span in reversed(self._spans):
                 if span.start <= position and (span.end is None or position < span.end):
@@ -182,7 +182,7 @@ class SpeechBuffer:
         return None
 
     def onset(self, start: int, end: int) -> Utterance | None:
-        """The utterance that begins in ``[start, end)``, or None."""
+        """Return the utterance that begins in ``[start, end)``, or None."""
         with self._lock:
             return next((span for span in self._spans if start <= span.start < end), None)
 

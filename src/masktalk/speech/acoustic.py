@@ -67,13 +67,13 @@ class AcousticModel:
 
 @lru_cache(maxsize=1)
 def load_acoustic_model() -> AcousticModel:
-    """The shipped model, unpacked once."""
+    """Return the shipped model, unpacked once."""
     with (files("masktalk.speech") / "data" / "acoustic.npz").open("rb") as stream:
         return read_acoustic_model(stream)
 
 
 def read_acoustic_model(stream: IO[bytes]) -> AcousticModel:
-    """A model packed by ``scripts/pack_acoustic.py``."""
+    """Return a model packed by ``scripts/pack_acoustic.py``."""
     with np.load(stream, allow_pickle=False) as packed:
         names = tuple(str(name) for name in packed["phones"])
         mean = packed["mean"].astype(np.float32)
@@ -104,6 +104,7 @@ class PhoneStage:
 
     @property
     def delay(self) -> int:
+        """Return the delay in steps."""
         return self._window.delay
 
     def push(self, rows: FloatArray) -> FloatArray:
@@ -111,6 +112,7 @@ class PhoneStage:
         return self._score(self._window.push(self._cepstra(rows)))
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         return self._score(self._window.flush())
 
     def _cepstra(self, rows: FloatArray) -> FloatArray:

@@ -96,7 +96,7 @@ class Listener:
         return self._lines.take()
 
     def flush(self) -> dict[str, FloatArray]:
-        """The rest."""
+        """Return the remaining steps."""
         self._take(self._intake.flush())
         self._open(_UNHEARD, self._detector.flush())
         self._hear(self._spectrum.flush())
@@ -158,12 +158,15 @@ class SpeechArticulator:
 
     @property
     def lookahead(self) -> Fraction:
+        """Return the seconds of audio after a step that must be heard before it is certain."""
         return self._listener.lookahead
 
     def push(self, audio: Audio) -> Articulation:
+        """Take audio; return the steps that have become certain."""
         return self._move(self._listener.push(audio))
 
     def flush(self) -> Articulation:
+        """Return the remaining steps."""
         return self._move(self._listener.flush())
 
     def _move(self, heard: dict[str, FloatArray]) -> Articulation:
@@ -177,7 +180,7 @@ class SpeechArticulator:
 
 
 def make_articulator(options: ArticulatorOptions | None = None) -> SpeechArticulator:
-    """A fresh articulator for one stream of speech."""
+    """Return a fresh articulator for one stream of speech."""
     return SpeechArticulator(options or ArticulatorOptions())
 
 

@@ -18,7 +18,7 @@ from masktalk.types import FloatArray
 
 @lru_cache(maxsize=4)
 def session(name: str) -> onnxruntime.InferenceSession:
-    """A graph of ``speech/data``, on one thread; it holds no state, so all streams share it."""
+    """Open a graph of ``speech/data`` on one thread; it is stateless, so all streams share it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     graph = (files("masktalk.speech") / "data" / name).read_bytes()

@@ -94,6 +94,7 @@ class EventArticulator:
 
     @property
     def lookahead(self) -> Fraction:
+        """Return the seconds of audio after a step that must be heard before it is certain."""
         return Fraction(REACH, STEP_RATE)
 
     def add(self, event: PhonemeEvent) -> None:
@@ -101,11 +102,13 @@ class EventArticulator:
         self._events.append(event)
 
     def push(self, audio: Audio) -> Articulation:
+        """Take audio; return the steps that have become certain."""
         self._heard += audio.duration
         self._label(int(self._heard * STEP_RATE))
         return self._give()
 
     def flush(self) -> Articulation:
+        """Return the remaining steps."""
         self._label(-int(-self._heard * STEP_RATE // 1))
         self._move(self._window.flush())
         self._streams.add("gate", self._gate.flush())

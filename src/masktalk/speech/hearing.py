@@ -33,6 +33,7 @@ class Hearing:
 
     @property
     def delay(self) -> int:
+        """Return the delay in steps."""
         return self._leveller.delay + self._phones.delay
 
     @property
@@ -52,6 +53,7 @@ class Hearing:
         return np.concatenate(parts)
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         last = self._phones.push(self._leveller.flush().rows)
         return np.concatenate([last, self._phones.flush()])
 

@@ -133,12 +133,12 @@ class Playback:
         self._heard = Fraction(0)
 
     def push(self, audio: Audio) -> Articulation:
-        """The steps up to the end of the sound heard so far."""
+        """Return the steps up to the end of the sound heard so far."""
         self._heard += audio.duration
         return self._until(int(self._heard * self._whole.frame_rate))
 
     def flush(self) -> Articulation:
-        """The steps that are left."""
+        """Return the remaining steps."""
         return self._until(len(self._whole))
 
     def _until(self, end: int) -> Articulation:

@@ -61,6 +61,7 @@ class Leveller:
 
     @property
     def delay(self) -> int:
+        """Return the delay in steps."""
         return self._window.delay
 
     def push(self, rows: FloatArray) -> Levelled:
@@ -70,6 +71,7 @@ class Leveller:
         return self._level(self._window.push(np.column_stack([rows, energies, powers])))
 
     def flush(self) -> Levelled:
+        """Return the remaining rows."""
         return self._level(self._window.flush())
 
     def _level(self, windows: FloatArray) -> Levelled:

@@ -64,7 +64,7 @@ class Network:
 
 
 def load_network(source: Path | IO[bytes]) -> Network:
-    """A network written by ``save_network``.
+    """Return a network written by ``save_network``.
 
     Raises:
         WeightsError: The file is not one.
@@ -114,7 +114,7 @@ def save_network(network: Network, path: Path) -> None:
 
 @lru_cache(maxsize=1)
 def shipped_network() -> Network:
-    """The network in the package."""
+    """Return the network in the package."""
     with (files("masktalk.speech") / "data" / "network.npz").open("rb") as stream:
         return load_network(stream)
 

@@ -100,7 +100,7 @@ ALPHABETS: dict[str, dict[str, str]] = {
 
 
 def classes_of(symbol: str, alphabet: str = "ipa") -> list[str]:
-    """The phone classes one symbol stands for: several for a diphthong, none for silence.
+    """Return the phone classes one symbol stands for: several for a diphthong, none for silence.
 
     Raises:
         KeyError: No such alphabet.

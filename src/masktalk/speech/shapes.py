@@ -39,7 +39,7 @@ class PhoneShapes:
 
 @lru_cache(maxsize=2)
 def load_phone_shapes(phones: tuple[str, ...]) -> PhoneShapes:
-    """The shipped table, in the order of ``phones``."""
+    """Return the shipped table, in the order of ``phones``."""
     text = (files("masktalk.speech") / "data" / "shapes.json").read_text("utf-8")
     table = json.loads(text)
     rows = [table[name] for name in phones]
@@ -64,6 +64,7 @@ class ShapeStage:
 
     @property
     def delay(self) -> int:
+        """Return the delay in steps."""
         return self._smooth.delay
 
     def push(self, rows: FloatArray) -> FloatArray:
@@ -71,6 +72,7 @@ class ShapeStage:
         return self._divided(self._smooth.push(rows @ self._columns))
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         return self._divided(self._smooth.flush())
 
     def _divided(self, rows: FloatArray) -> FloatArray:

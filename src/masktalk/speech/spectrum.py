@@ -61,6 +61,7 @@ class Spectrum:
         return self._take(count if count >= self._together else 0)
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         missing = -(-self._samples // HOP) - self._steps
         if missing <= 0:
             return self._take(0)

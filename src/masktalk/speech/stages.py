@@ -25,7 +25,9 @@ class Stage(Protocol):
         """Push (N, columns) rows; return the (M, outputs) that have become certain."""
         ...
 
-    def flush(self) -> FloatArray: ...
+    def flush(self) -> FloatArray:
+        """Return the remaining rows."""
+        ...
 
 
 class Window:
@@ -38,6 +40,7 @@ class Window:
 
     @property
     def delay(self) -> int:
+        """Return the delay in steps."""
         return self._future
 
     def push(self, rows: FloatArray) -> FloatArray:
@@ -50,6 +53,7 @@ class Window:
         return self._take()
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         if self._rows is None:
             return self._empty(0)
         self._rows = np.concatenate([self._rows, np.repeat(self._rows[-1:], self._future, axis=0)])
@@ -85,6 +89,7 @@ class Smoother:
 
     @property
     def delay(self) -> int:
+        """Return the delay in steps."""
         return self._window.delay
 
     def push(self, rows: FloatArray) -> FloatArray:
@@ -92,6 +97,7 @@ class Smoother:
         return self._mix(self._window.push(rows))
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         return self._mix(self._window.flush())
 
     def _mix(self, windows: FloatArray) -> FloatArray:
@@ -120,7 +126,7 @@ class Lockstep:
 
 
 def highest(values: FloatArray, before: FloatArray | float, decay: float) -> FloatArray:
-    """Running max(previous - decay, value) along the first axis, all at once.
+    """Compute the running max(previous - decay, value) along the first axis, all at once.
 
     Args:
         values: (N, ...).
@@ -134,5 +140,5 @@ def highest(values: FloatArray, before: FloatArray | float, decay: float) -> Flo
 
 
 def lowest(values: FloatArray, before: FloatArray | float, rise: float) -> FloatArray:
-    """Running min(previous + rise, value) along the first axis, all at once."""
+    """Compute the running min(previous + rise, value) along the first axis, all at once."""
     return -highest(-values, -before, rise)

@@ -47,7 +47,7 @@ class Transcript:
 
 
 def transcript_beside(speech: str | os.PathLike[str]) -> Path | None:
-    """The transcript with the speech's own name, if there is one; never a bare .txt."""
+    """Return the transcript with the speech's own name, if there is one; never a bare .txt."""
     for suffix in SUFFIXES[:-1]:
         path = Path(speech).with_suffix(suffix)
         if path.is_file():
@@ -56,7 +56,7 @@ def transcript_beside(speech: str | os.PathLike[str]) -> Path | None:
 
 
 def read_transcript(path: str | os.PathLike[str]) -> Transcript:
-    """A transcript, by its ending.
+    """Return a transcript, by its ending.
 
     Raises:
         InputError: It cannot be read, or nothing is said in it.

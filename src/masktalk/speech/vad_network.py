@@ -47,12 +47,13 @@ class Detector:
         return self._answers()
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         missing = -self._samples % BLOCK
         self._tail = np.concatenate([self._tail, np.zeros(missing, np.float32)])
         return self._answers()
 
     def _answers(self) -> FloatArray:
-        """The steps whose block is whole; the steps end where the samples do."""
+        """Return the steps whose block is whole; the steps end where the samples do."""
         answers = [np.zeros((0, 1), np.float32)]
         while len(self._tail) >= _BEFORE + BLOCK:
             likelihood = self._run(self._tail[: _BEFORE + BLOCK])
@@ -80,7 +81,7 @@ def _judged(samples: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatAr
 
 @lru_cache(maxsize=1)
 def _rested() -> FloatArray:
-    """The state after a second of silence."""
+    """Return the state after a second of silence."""
     state = np.zeros(_STATE, np.float32)
     for _ in range(_REST):
         _, state = _judged(np.zeros((1, _BEFORE + BLOCK), np.float32), state)

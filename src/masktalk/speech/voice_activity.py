@@ -54,6 +54,7 @@ class Agreement:
         return self._agreed(self._window.push(speech))
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         return self._agreed(self._window.flush())
 
     def _agreed(self, windows: FloatArray) -> FloatArray:
@@ -94,6 +95,7 @@ class Gate:
 
     @property
     def delay(self) -> int:
+        """Return the delay in steps."""
         return self._window.delay
 
     def push(self, rows: FloatArray) -> FloatArray:
@@ -101,6 +103,7 @@ class Gate:
         return self._run(self._window.push(rows))
 
     def flush(self) -> FloatArray:
+        """Return the remaining rows."""
         return self._run(self._window.flush())
 
     def _run(self, windows: FloatArray) -> FloatArray:

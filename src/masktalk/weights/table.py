@@ -61,7 +61,7 @@ def weight_table() -> dict[str, WeightFile]:
 
 
 def weight_file(name: str) -> WeightFile:
-    """The file of that name.
+    """Return the file of that name.
 
     Raises:
         OptionError: Nothing has that name; the message lists what does.

@@ -37,7 +37,7 @@ def ibug_points(face: Face) -> FloatArray:
 
 
 def reference_box(points: FloatArray, shift: int, fallback: Box) -> Box:
-    """The box the reference takes: twice as high as from the nose bridge to the chin.
+    """Return the box the reference takes: twice as high as from the nose bridge to the chin.
 
     Args:
         points: (68, 2) in pixels.

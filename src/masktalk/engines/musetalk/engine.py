@@ -108,7 +108,7 @@ class MuseTalkEngine(Engine):
         return shift_range([ibug_points(face) for face in avatar.faces if face is not None])
 
     def boxes(self, avatar: Avatar) -> list[Box | None]:
-        """The box of each avatar frame, inside the frame; None where there is no face."""
+        """Return the box of each avatar frame, inside the frame; None where there is no face."""
         options = self.options
         return crop_boxes(
             avatar.faces,
@@ -120,6 +120,7 @@ class MuseTalkEngine(Engine):
         )
 
     def speak(self, avatar: Avatar, speech: Speech) -> Iterator[Patch | None]:
+        """Yield one patch or None a frame; see ``Engine.speak``."""
         from masktalk.engines.musetalk.painter import Painter
 
         boxes = self.boxes(avatar)

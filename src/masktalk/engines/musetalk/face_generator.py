@@ -148,6 +148,7 @@ class PendingOnDevice(Pending):
         self._done.record()
 
     def result(self) -> list[UInt8Array]:
+        """Return the batch as (H, W, 3) uint8 RGB pictures."""
         self._done.synchronize()
         flat, begin, faces = self._host.numpy(), 0, []
         for height, width in self._sizes:

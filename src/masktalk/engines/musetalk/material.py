@@ -75,7 +75,7 @@ class Materials:
         folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, indices: Sequence[int]) -> list[Material]:
-        """The materials of those frames, all of which have a face."""
+        """Return the materials of those frames, all of which have a face."""
         wanted = sorted(set(indices))
         found = {index: self._recall(index) for index in wanted}
         missing = [index for index in wanted if found[index] is None]

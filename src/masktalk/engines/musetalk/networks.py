@@ -90,13 +90,13 @@ class Networks:
 
 
 def make_unet(config: dict[str, Any] | None = None, device: str | None = None) -> Any:
-    """An unfilled UNet."""
+    """Return an unfilled UNet."""
     with torch.device(device or "cpu"):
         return _diffusers().UNet2DConditionModel(**(config or UNET_CONFIG)).eval()
 
 
 def make_vae(config: dict[str, Any] | None = None, device: str | None = None) -> Any:
-    """An unfilled VAE."""
+    """Return an unfilled VAE."""
     with torch.device(device or "cpu"):
         return _diffusers().AutoencoderKL(**(config or VAE_CONFIG)).eval()
 
@@ -104,7 +104,7 @@ def make_vae(config: dict[str, Any] | None = None, device: str | None = None) ->
 def load_unet(
     path: Path, config: Path | None, dtype: torch.dtype, device: torch.device | str
 ) -> Any:
-    """A UNet from a plain state dict.
+    """Return a UNet from a plain state dict.
 
     Args:
         path: ``unet.pth`` or ``pytorch_model.bin``.
@@ -122,7 +122,7 @@ def load_unet(
 
 
 def load_vae(path: Path, dtype: torch.dtype, device: torch.device | str) -> Any:
-    """A VAE from the published file, its attention named in the old way or the new.
+    """Return a VAE from the published file, its attention named in the old way or the new.
 
     A ``config.json`` beside it is honoured.
 
@@ -140,7 +140,7 @@ def load_vae(path: Path, dtype: torch.dtype, device: torch.device | str) -> Any:
 
 
 def modern_key(key: str) -> str:
-    """A VAE key as diffusers names it now."""
+    """Return a VAE key as diffusers names it now."""
     head, dot, tail = key.rpartition(".")
     parent, _, last = head.rpartition(".")
     if ".attentions." in key and last in _OLD_ATTENTION:
@@ -192,7 +192,7 @@ def face_tensor(picture: UInt8Array, hide_lower: bool) -> Tensor:
 
 
 def encode_faces(networks: Networks, pictures: Sequence[UInt8Array]) -> FloatArray:
-    """Generator input of square RGB pictures.
+    """Return the generator input of square RGB pictures.
 
     The posterior's mean is taken, as in training, so that the same picture always gives
     the same latent.

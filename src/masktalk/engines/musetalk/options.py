@@ -103,7 +103,7 @@ VERSIONS: dict[str, Version] = {
 
 
 def version_named(name: str) -> Version:
-    """The version of that name.
+    """Return the version of that name.
 
     Raises:
         OptionError: Nothing has that name; the message lists what does.

@@ -102,7 +102,7 @@ class Painter:
 
 
 def _patch(face: UInt8Array, material: Material, weight: float) -> Patch:
-    """A face over its box, with a border that changes nothing."""
+    """Return a face over its box, with a border that changes nothing."""
     height, width = material.mask.shape
     pixels = np.zeros((height + 2, width + 2, 4), np.uint8)
     pixels[1:-1, 1:-1, :3] = face

@@ -70,7 +70,7 @@ _LOADED: WeakValueDictionary[tuple[Files, Compute], Studio] = WeakValueDictionar
 
 
 def studio_of(files: Files, options: MuseTalkOptions) -> Studio:
-    """The networks of those files, loaded unless they are loaded already.
+    """Return the networks of those files, loaded unless they are loaded already.
 
     Raises:
         OptionError: The device is not there.

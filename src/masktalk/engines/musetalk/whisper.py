@@ -29,7 +29,7 @@ _PREFIXES = ("model.encoder.", "encoder.", "")
 
 
 def tiny_config() -> Any:
-    """The encoder's configuration of ``openai/whisper-tiny``."""
+    """Return the encoder's configuration of ``openai/whisper-tiny``."""
     return _whisper().WhisperConfig(
         d_model=384,
         encoder_layers=4,

@@ -32,10 +32,14 @@ class Encoder(Protocol):
     """Encoder of at most 30 s of audio into rows; see ``WhisperStates``."""
 
     @property
-    def layers(self) -> int: ...
+    def layers(self) -> int:
+        """Return the number of layers of a row."""
+        ...
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Return the width of a row."""
+        ...
 
     def encode(self, samples: FloatArray) -> FloatArray:
         """Encode (N,) samples at 16 kHz to (rows, layers, width) features."""
@@ -74,7 +78,7 @@ class Sound:
         self._samples = np.concatenate([self._samples, samples])
 
     def between(self, begin: int, end: int) -> FloatArray:
-        """Samples ``begin`` to ``end``, as far as they were heard."""
+        """Return the samples ``begin`` to ``end``, as far as they were heard."""
         if begin < self.first:
             raise ValueError(f"sample {begin} is forgotten")
         return self._samples[begin - self.first : end - self.first]
@@ -161,7 +165,7 @@ def faded_rows(encoder: Encoder, blocks: Iterable[FloatArray]) -> Iterator[RowBl
 
 
 def _faded(tail: FloatArray, states: FloatArray, skip: int) -> FloatArray:
-    """A window's rows after its unused edge, its beginning faded in over ``tail``."""
+    """Return a window's rows after its unused edge, its beginning faded in over ``tail``."""
     rows = states[skip:].copy()
     count = min(len(tail), len(rows))
     if count:
@@ -219,7 +223,7 @@ def live_prompts(
 
 
 def live_horizon(windows: ExactWindows, frame: int, group: int) -> int:
-    """Samples that must be heard before the group that begins with ``frame`` is made."""
+    """Return the samples that must be heard before the group that begins with ``frame`` is made."""
     last = frame + group - 1
     by_rows = (windows.end(last) + LIVE_CONTEXT_ROWS) * SAMPLES_PER_ROW
     shown = (windows.frame_time(last) + Fraction(1, 2) / windows.rate) * SPEECH_RATE

@@ -96,16 +96,20 @@ class UpstreamWindows(ExactWindows):
             )
 
     def start(self, frame: int) -> int:
+        """Return the first row that a frame uses."""
         lead = math.ceil(ROW_RATE / self._fps) * self.padding.left
         return math.floor(frame * (ROW_RATE / self._fps)) - lead
 
     def count(self, samples: int) -> int:
+        """Return the number of frames of so many samples."""
         return math.floor(samples / SPEECH_RATE * self._fps)
 
     def frame_time(self, frame: int) -> Fraction:
+        """Return the time of a frame in seconds."""
         return Fraction(frame, self._fps)
 
     def rows_of(self, samples: int) -> int:
+        """Return the number of rows of so many samples."""
         return math.floor(samples / SPEECH_RATE * ROW_RATE)
 
 

@@ -85,6 +85,7 @@ class SadTalkerEngine(Engine):
         self._heads(avatar).get(_home(avatar))
 
     def speak(self, avatar: Avatar, speech: Speech) -> Iterator[Patch | None]:
+        """Yield one patch or None a frame; see ``Engine.speak``."""
         from masktalk.engines.sadtalker.composition import feathered_patch, poisson_patch
 
         size = (avatar.width, avatar.height)

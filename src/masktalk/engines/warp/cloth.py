@@ -175,7 +175,7 @@ class Cloth:
     def patch(
         self, index: int, frame: Frame, scene: Scene, channels: Channels, lean: Lean | None = None
     ) -> Patch:
-        """The patch that moves the cloth over one frame's mouth.
+        """Return the patch that moves the cloth over one frame's mouth.
 
         Args:
             index: Of the frame in the avatar.
@@ -219,7 +219,7 @@ def cloth_amounts(channels: Channels, strength: float) -> FloatArray:
 
 
 def _lit(tone: FloatArray, step: int) -> tuple[slice, slice]:
-    """The pixels that a tone on nodes ``step`` pixels apart changes."""
+    """Return the pixels that a tone on nodes ``step`` pixels apart changes."""
     seen = np.abs(tone) >= 1 / 256
     ends = [np.flatnonzero(seen.any(axis=axis))[[0, -1]] for axis in (1, 0)] if seen.any() else []
     if not ends:

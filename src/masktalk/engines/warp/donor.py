@@ -105,7 +105,7 @@ def candidates(poses: Mapping[int, Pose]) -> list[int]:
 
 
 def chosen(scores: Mapping[int, float], poses: Mapping[int, Pose]) -> list[int]:
-    """The frames to take teeth from, best first: good ones that look different ways."""
+    """Return the frames to take teeth from, best first: good ones that look different ways."""
     ranked = sorted(scores, key=lambda index: (-scores[index], index))
     ranked = [index for index in ranked if scores[index] > _GOOD * max(scores[ranked[0]], 1e-9)]
     taken: list[int] = []
@@ -214,7 +214,7 @@ def _opening(shape: tuple[int, ...], mesh: FloatArray, inset: float) -> FloatArr
 def _on_plate(
     plates: Plates, rgba: FloatArray, pose: Pose, origin: FloatArray, size: float
 ) -> FloatArray:
-    """The frame, premultiplied, as seen on a plate that stands at ``origin``."""
+    """Return the frame, premultiplied, as seen on a plate that stands at ``origin``."""
     height, width = plates.upper.shape[:2]
     matrix = np.empty((2, 3))
     matrix[:, :2] = pose.axes[:, :2] * size / plates.scale
@@ -225,7 +225,7 @@ def _on_plate(
 
 
 def _depth(seen: FloatArray, painted: FloatArray) -> FloatArray:
-    """The colour of the darkest of what shows, if it is dark enough to be depth."""
+    """Return the colour of the darkest of what shows, if it is dark enough to be depth."""
     colours = seen[seen[..., 3] > 0.95][:, :3]
     if len(colours) < 30:
         return painted

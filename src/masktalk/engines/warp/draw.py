@@ -53,6 +53,7 @@ class Canvas:
 
     @property
     def has_line(self) -> bool:
+        """Return whether the painted mouth has a line."""
         return self.painted.kind == "line"
 
     @property
@@ -73,7 +74,7 @@ def read_canvas(pixels: UInt8Array, scene: Scene, rig: Rig, style: Style) -> Can
 
 
 def _without(painted: PaintedMouth, pixels: UInt8Array, unit: float) -> UInt8Array:
-    """The picture with the skin in the place of its mouth's line."""
+    """Return the picture with the skin in the place of its mouth's line."""
     height, width = painted.stroke.shape
     window = np.s_[painted.top : painted.top + height, painted.left : painted.left + width, :3]
     wide = cv2.dilate(
@@ -86,7 +87,7 @@ def _without(painted: PaintedMouth, pixels: UInt8Array, unit: float) -> UInt8Arr
 
 
 def _ink_of(painted: PaintedMouth, pixels: UInt8Array) -> FloatArray:
-    """The colour of a painted line, away from its soft edges."""
+    """Return the colour of a painted line, away from its soft edges."""
     rows, columns = np.nonzero(painted.stroke)
     colours = pixels[rows + painted.top, columns + painted.left, :3].astype(np.float32)
     tone = colours.mean(axis=1)
@@ -94,7 +95,7 @@ def _ink_of(painted: PaintedMouth, pixels: UInt8Array) -> FloatArray:
 
 
 def _ink(pixels: UInt8Array, scene: Scene) -> FloatArray:
-    """The darkest colour that the face has enough of to draw with."""
+    """Return the darkest colour that the face has enough of to draw with."""
     corners = scene.pose.pixel(np.array([[-0.6, -0.3], [0.6, 0.8]], np.float32))
     x0, y0 = np.clip(corners.min(axis=0).astype(int), 0, None)
     x1, y1 = corners.max(axis=0).astype(int) + 1
@@ -120,7 +121,7 @@ def draw_frame(
     channels: Channels,
     lean: Lean | None = None,
 ) -> Patch:
-    """The patch that draws one frame's mouth.
+    """Return the patch that draws one frame's mouth.
 
     Args:
         canvas: The frame.

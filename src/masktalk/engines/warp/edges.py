@@ -34,13 +34,13 @@ class Box:
 
 
 def mouth_box(scene: Scene, moved: Moved) -> Box:
-    """The lips' surroundings, inside the grid's rectangle."""
+    """Return the lips' surroundings, inside the grid's rectangle."""
     both = np.vstack([moved.line_above, moved.line_below])
     return box_around(scene, both, 0.12 * scene.pose.unit + 2)
 
 
 def box_around(scene: Scene, points: FloatArray, margin: float) -> Box:
-    """The rectangle around points (N, 2) and ``margin`` pixels more, inside the grid's."""
+    """Return the rectangle around points (N, 2) and ``margin`` pixels more, inside the grid's."""
     grid = scene.grid
     first, last = [grid.x, grid.y], [grid.x + grid.width - 1, grid.y + grid.height - 1]
     x0, y0 = np.clip(np.floor(points.min(axis=0) - margin).astype(int), first, last)
@@ -71,7 +71,7 @@ class LipEdges:
 
     @classmethod
     def seen_from(cls, box: Box, line_above: FloatArray, line_below: FloatArray) -> LipEdges:
-        """The edges (P, 2) of both lips, which run on straight from their corners."""
+        """Return the edges (P, 2) of both lips, which run on straight from their corners."""
         along = line_above[-1] - line_above[0]
         x, y = along / max(float(np.hypot(*along)), 1e-6)
         columns = np.arange(box.x, box.x + box.width, dtype=np.float32)

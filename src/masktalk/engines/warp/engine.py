@@ -103,9 +103,11 @@ class WarpEngine(Engine):
     options: WarpOptions
 
     def prepare(self, avatar: Avatar) -> None:
+        """Prepare the avatar; see ``Engine.prepare``."""
         load_or_make(avatar)
 
     def speak(self, avatar: Avatar, speech: Speech) -> Iterator[Patch | None]:
+        """Yield one patch or None a frame; see ``Engine.speak``."""
         articulator = speech.articulator or make_articulator()
         driven = speech.movement
         talker = Talker(avatar, load_or_make(avatar), self.options, driven=driven is not None)
@@ -230,7 +232,7 @@ class Talker:
         return self._seal[1]
 
     def _limited_of(self, index: int) -> LimitedMouth | None:
-        """The mouth of a face that was found as a drawing."""
+        """Return the mouth of a face that was found as a drawing."""
         if self._limited is None or self._limited[0] != index:
             face = self._avatar.faces[index]
             drawn = face is not None and face.located_by == "drawn"

@@ -98,7 +98,7 @@ class Fabric:
         return cls(cover, np.asarray(lit, np.float32), corner, depth)
 
     def laid(self, frame: Frame, plane: FloatArray) -> Frame:
-        """The frame with folds on its cloth.
+        """Return the frame with folds on its cloth.
 
         Args:
             frame: Whose cloth it is.
@@ -226,7 +226,7 @@ def _plainness(contrast: float, brightness: float) -> float:
 
 
 def _fine(coarse: FloatArray) -> FloatArray:
-    """A field on the rig's grid on the relief's lattice."""
+    """Return a field on the rig's grid on the relief's lattice."""
     rows, columns = (count * _FINE for count in coarse.shape)
     down, across = np.mgrid[:rows, :columns].astype(np.float32) / np.float32(_FINE)
     return sample(coarse, np.stack([across, down], axis=-1))

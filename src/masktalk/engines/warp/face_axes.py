@@ -69,7 +69,7 @@ class Pose:
 
 
 def fit_pose(mesh: FloatArray) -> Pose:
-    """The pose of a (478, 3) mesh in pixels."""
+    """Return the pose of a (478, 3) mesh in pixels."""
     frontal = frontal_mesh(mesh)
     middle, pixels = frontal.mean(axis=0), mesh[:, :2].astype(np.float64)
     target = pixels.mean(axis=0)

@@ -45,7 +45,7 @@ class PlaneGrid:
 
     @classmethod
     def around(cls, outline: FloatArray) -> PlaneGrid:
-        """A grid that holds an outline (P, 2) and one cell more on each side."""
+        """Return a grid that holds an outline (P, 2) and one cell more on each side."""
         low = np.floor(outline.min(axis=0) * DENSITY) - 1
         high = np.ceil(outline.max(axis=0) * DENSITY) + 1
         columns, rows = (high - low).astype(int) + 1
@@ -102,7 +102,7 @@ def smooth_step(t: FloatArray) -> FloatArray:
 
 
 def sample(field: FloatArray, at: FloatArray, outside: float | None = None) -> FloatArray:
-    """A (rows, columns[, C]) field at (h, w, 2) columns and rows, linear between nodes.
+    """Return a (rows, columns[, C]) field at (h, w, 2) columns and rows, linear between nodes.
 
     Beyond its edge a field goes on as it is there, or takes the value ``outside``.
     """
@@ -155,7 +155,7 @@ class PixelGrid:
 
     @classmethod
     def over(cls, points: FloatArray, unit: float) -> PixelGrid:
-        """A grid that covers points (P, 2) where an eye distance is ``unit`` pixels."""
+        """Return a grid that covers points (P, 2) where an eye distance is ``unit`` pixels."""
         step = max(round(unit / DENSITY), 1)
         x0, y0 = np.floor(points.min(axis=0)).astype(int)
         x1, y1 = np.ceil(points.max(axis=0)).astype(int)
@@ -172,7 +172,7 @@ class PixelGrid:
         return self.rows * self.step
 
     def part(self, rows: slice, columns: slice) -> PixelGrid:
-        """The rectangle of some of its nodes, slices with a start and a stop."""
+        """Return the rectangle of some of its nodes, slices with a start and a stop."""
         return PixelGrid(
             self.x + columns.start * self.step,
             self.y + rows.start * self.step,

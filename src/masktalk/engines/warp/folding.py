@@ -129,7 +129,7 @@ def _around(cells: BoolArray, nodes: int) -> npt.NDArray[np.uint8]:
 
 
 def _scaled(shift: FloatArray, inside: BoolArray) -> FloatArray:
-    """The field made smaller until it does not fold: no displacement never does."""
+    """Return the field made smaller until it does not fold: no displacement never does."""
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

@@ -119,7 +119,7 @@ def _teeth(
     white: FloatArray,
     flat: float,
 ) -> FloatArray:
-    """A row of teeth; ``below`` is how far past the cutting edge's line a point lies."""
+    """Return a row of teeth; ``below`` is how far past the cutting edge's line a point lies."""
     turn = np.arcsin(np.clip(np.abs(x) / _ARCH_RADIUS, 0, 0.999))
     along = _ARCH_RADIUS * turn
     borders = np.concatenate([[0.0], np.cumsum(crowns)])

@@ -121,7 +121,7 @@ class LimitedMouth:
         )  # fmt: skip
 
     def patch(self, channels: Channels) -> Patch | None:
-        """The patch of one frame; None where the painted mouth stays as it is."""
+        """Return the patch of one frame; None where the painted mouth stays as it is."""
         opening, width = opening_of(channels), width_of(channels)
         if self.line is not None:
             return self._opened(opening, width)
@@ -130,7 +130,7 @@ class LimitedMouth:
         return self._scaled(_SHUT + (_WIDE - _SHUT) * opening, width)
 
     def _scaled(self, tall: float, wide: float) -> Patch:
-        """The painted mouth scaled along its axes; its upper edge stays nearly where it is."""
+        """Scale the painted mouth along its axes; its upper edge stays nearly where it is."""
         basis = self.axes.T.astype(np.float64)
         scale = basis @ np.diag([wide, tall]) @ basis.T
         anchor = self.middle - 0.3 * self.half[1] * self.axes[1]
@@ -143,7 +143,7 @@ class LimitedMouth:
         return self._as_patch(mixed, np.maximum(soft, alpha[..., 0] * 255))
 
     def _opened(self, opening: float, width: float) -> Patch | None:
-        """The line opened into a shape."""
+        """Return the line opened into a shape."""
         share = float(np.clip((opening - _BEGINS) / (_GIVEN - _BEGINS), 0, 1))
         if share <= 0 or self.line is None:
             return None
@@ -164,7 +164,7 @@ class LimitedMouth:
     def _shape(
         self, ring: FloatArray, upper: FloatArray, opening: float
     ) -> tuple[FloatArray, FloatArray]:
-        """The opening filled flat with an outline: (h, w, 3) colours and (h, w) cover."""
+        """Return the opening filled flat with an outline: (h, w, 3) colours and (h, w) cover."""
         height, width = self.source.shape[:2]
         fine = np.zeros((height * _FINE, width * _FINE, 3), np.uint8)
         cover = np.zeros(fine.shape[:2], np.uint8)
@@ -307,7 +307,7 @@ def _trace(
 
 
 def _ink(window: UInt8Array, mask: UInt8Array) -> FloatArray:
-    """The colour of the mouth's strokes, or the darkest there is."""
+    """Return the colour of the mouth's strokes, or the darkest there is."""
     colours = window[mask > 0] if mask.any() else window.reshape(-1, 3)
     tone = colours.astype(np.float32).mean(axis=1)
     skin = float(np.median(window))

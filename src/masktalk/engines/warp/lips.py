@@ -50,6 +50,7 @@ class Lips:
 
     @property
     def width(self) -> float:
+        """Return the mouth's width in inter-ocular distances."""
         return float(self.corners[1, 0] - self.corners[0, 0])
 
     @property
@@ -65,7 +66,7 @@ class Lips:
         return np.asarray((self.upper[-1, _MIDDLE] + self.lower[-1, _MIDDLE]) / 2, np.float32)
 
     def widened(self, factor: float) -> Lips:
-        """The same mouth so many times as wide."""
+        """Return the same mouth so many times as wide."""
         middle = self.corners[:2, 0].mean()
 
         def wide(points: FloatArray) -> FloatArray:
@@ -77,7 +78,7 @@ class Lips:
         return Lips(wide(self.upper), wide(self.lower), wide(self.corners), self.jaw)
 
     def closed(self, allowed: float = CLOSED_GAP) -> Lips:
-        """The same mouth with its lips together; a gap up to ``allowed`` stays."""
+        """Return the same mouth with its lips together; a gap up to ``allowed`` stays."""
         gaps = self.lower[-1] - self.upper[-1]
         gaps = np.where(self.gap > allowed, gaps, 0.0).astype(np.float32)
         shut = 0.7 * max(self.gap - 3 * CLOSED_GAP, 0.0)
@@ -87,7 +88,7 @@ class Lips:
 
 
 def trimmed(mesh: FloatArray) -> FloatArray:
-    """The (478, 3) mesh in pixels with the lip line of an open mouth drawn into the lips.
+    """Return the (478, 3) mesh in pixels with the lip line of an open mouth drawn into the lips.
 
     A mesh follows the inner lips to a pixel or two; what it takes along of the teeth would
     shine at the edge of lips that close.
@@ -105,7 +106,7 @@ def trimmed(mesh: FloatArray) -> FloatArray:
 
 
 def read_lips(frontal: FloatArray) -> Lips:
-    """The lips of a (478, 3) mesh in face axes."""
+    """Return the lips of a (478, 3) mesh in face axes."""
     return Lips(
         upper=frontal[list(UPPER_LIP)].reshape(LIP_RINGS, LIP_COLUMNS, 3),
         lower=frontal[list(LOWER_LIP)].reshape(LIP_RINGS, LIP_COLUMNS, 3),

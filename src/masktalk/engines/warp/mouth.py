@@ -30,7 +30,7 @@ def speak_frame(
     lean: Lean | None = None,
     seal: Seal | None = None,
 ) -> Patch:
-    """The patch that makes one frame's mouth do what the channels say.
+    """Return the patch that makes one frame's mouth do what the channels say.
 
     Args:
         frame: Whose mouth it is.
@@ -60,7 +60,7 @@ def speak_frame(
 
 
 def _narrowed(scene: Scene, moved: Moved) -> tuple[Scene, Moved]:
-    """The part of a moved scene outside of which nothing moves.
+    """Return the part of a moved scene outside of which nothing moves.
 
     What stays as it is would only be copied.
     """
@@ -128,7 +128,7 @@ def _taken(frame: Frame, sources: FloatArray, seal: Seal | None = None) -> UInt8
 
 
 def _patch(moved: UInt8Array, grid: PixelGrid) -> Patch:
-    """The patch of the grid's rectangle, (h, w, 3|4)."""
+    """Return the patch of the grid's rectangle, (h, w, 3|4)."""
     if moved.shape[2] == 3:
         return Patch(np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGB2RGBA), np.uint8), grid.x, grid.y)
     matte = moved[..., 3].copy()
@@ -137,7 +137,7 @@ def _patch(moved: UInt8Array, grid: PixelGrid) -> Patch:
 
 
 def _reach(places: FloatArray, limit: int) -> tuple[int, int]:
-    """The rows or columns that interpolation at some places looks at; at least one."""
+    """Return the rows or columns that interpolation at some places looks at; at least one."""
     low = min(max(int(places.min()) - 2, 0), limit - 1)
     return low, max(min(int(places.max()) + 4, limit), low + 1)
 

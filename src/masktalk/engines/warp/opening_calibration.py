@@ -47,7 +47,7 @@ class Posture:
 
     @classmethod
     def seen_in(cls, gaps: FloatArray, rate: float, size: float = 1.0) -> Posture:
-        """The posture of a video.
+        """Return the posture of a video.
 
         Args:
             gaps: (N,) opening in each frame in eye distances.
@@ -65,11 +65,11 @@ class Posture:
         return cls(mean, _FOLLOWED * lively, _STEEPEST * max(mean / ASKED, 1.0))
 
     def opening(self, asked: float) -> float:
-        """The opening for one that is asked for, both in eye distances of an average face."""
+        """Map an opening that is asked for, both in inter-ocular distances of an average face."""
         return max(min(self.mean + self.reach * (asked - ASKED), self.steepest * asked), 0.0)
 
     def taken(self, channels: Channels) -> Channels:
-        """The channels of an average talker as this one does them."""
+        """Return the channels of an average talker as this one does them."""
         lower, upper = float(channels.lower_down.mean()), float(channels.upper_up.mean())
         asked = _JAW * channels.parting + _LOWER * lower + _UPPER * upper
         if asked <= 0 or self == Posture():

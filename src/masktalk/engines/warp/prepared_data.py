@@ -139,7 +139,7 @@ def _own_teeth(
 
 
 def unpacked(arrays: Arrays) -> Prepared:
-    """The records that ``learn`` packed into arrays."""
+    """Return the records that ``learn`` packed into arrays."""
     rest = _record(Lips, "rest", arrays)
     rig = Rig.build(rest, arrays["frontal"], arrays["base"])
     return Prepared(
@@ -163,7 +163,7 @@ def _record(kind: type[_Record], name: str, arrays: Arrays) -> _Record:
 
 
 def _load(path: Path) -> Arrays | None:
-    """The kept arrays, or None when there are none that this version can use."""
+    """Return the kept arrays, or None when there are none that this version can use."""
     if not path.is_file():
         return None
     try:

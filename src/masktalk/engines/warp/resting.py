@@ -26,7 +26,7 @@ _SETTLED = 0.5
 
 
 def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
-    """The mesh at rest in face axes, (478, 3), on the face's plane, (478, 2), and its lips.
+    """Return the mesh at rest in face axes, (478, 3), on the face's plane, (478, 2), and its lips.
 
     Of a video, the third of the frames with the least open mouth says how it rests; how
     wide it is and at what height, all of them.
@@ -50,7 +50,7 @@ def resting_mouth(faces: Sequence[Face]) -> tuple[FloatArray, FloatArray, Lips]:
 
 
 def _settled(rest: Lips, seen: Sequence[Lips]) -> Lips:
-    """The lips nearer to where those that were seen would be if they had not opened."""
+    """Return the lips nearer to where those that were seen would be if they had not opened."""
     misses = [_missed(rest, lips) for lips in seen]
     upper, lower, corners = (_SETTLED * np.mean(part, axis=0) for part in zip(*misses, strict=True))
     upper[-1] = lower[-1] = (upper[-1] + lower[-1]) / 2  # the lips go on meeting

@@ -82,7 +82,7 @@ class Rig:
 
     @classmethod
     def build(cls, rest: Lips, frontal: FloatArray, base: FloatArray) -> Rig:
-        """The rig of an avatar.
+        """Return the rig of an avatar.
 
         Args:
             rest: Its lips, closed, in face axes.
@@ -230,7 +230,7 @@ def lip_sites(base: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _outline(base: FloatArray) -> FloatArray:
-    """The jawline pushed outwards: a little beside the face, further under the chin."""
+    """Return the jawline pushed outwards: a little beside the face, further under the chin."""
     jaw = base[list(JAWLINE)]
     outward = jaw - base[NOSE_BASE]
     outward = outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
@@ -284,7 +284,7 @@ def _follow(skin: FloatArray, rest: Lips) -> FloatArray:
 
 
 def _led(field: FloatArray, follow: FloatArray) -> FloatArray:
-    """A field's matrix with what leads the skin in the skin's place, without what is still."""
+    """Reduce a field's matrix to what leads the skin, without what is still."""
     skin, lips = len(follow), len(follow) + len(MOUTH_CORNERS) + len(JAWLINE)
     corners = field[skin : skin + len(MOUTH_CORNERS)]
     return np.vstack([follow.T @ field[:skin], corners, field[lips:]])

@@ -78,7 +78,7 @@ class Scene:
 
     @classmethod
     def of(cls, mesh: FloatArray, rig: Rig, *, still: bool, head: HeadField | None = None) -> Scene:
-        """The scene of a face.
+        """Return the scene of a face.
 
         Args:
             mesh: (478, 3) in pixels.

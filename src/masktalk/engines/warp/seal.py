@@ -72,7 +72,7 @@ def is_parted(mesh: FloatArray) -> bool:
 
 
 def seal_lips(frame: Frame, mesh: FloatArray) -> Seal | None:
-    """The seal of a frame's lips, whose (478, 3) mesh is in pixels; None out of the frame."""
+    """Make the seal of a frame's lips from a (478, 3) mesh in pixels; None out of the frame."""
     unit = _unit(mesh)
     outer, inner = mesh[list(_OUTER), :2], mesh[list(_INNER), :2]
     margin = 0.02 * unit + 2

@@ -115,7 +115,7 @@ class Profile:
 
     @classmethod
     def along(cls, lip: FloatArray, corners: FloatArray, thickness: float) -> Profile:
-        """The profile of a lip (LIP_RINGS, LIP_COLUMNS, 3) between its corners (4, 3)."""
+        """Return the profile of a lip (LIP_RINGS, LIP_COLUMNS, 3) between its corners (4, 3)."""
         depth = np.linspace(1, 0, LIP_RINGS, dtype=np.float32)[:, None]  # 1 at the skin
         left = depth * corners[0, 0] + (1 - depth) * corners[2, 0]
         right = depth * corners[1, 0] + (1 - depth) * corners[3, 0]
@@ -127,12 +127,12 @@ class Profile:
         return cls(*(part.astype(np.float32) for part in (arch, sides, plump)))
 
     def rounder(self, parting: float) -> Profile:
-        """The profile of a lip that hangs the rounder, the wider a mouth opens."""
+        """Return the profile of a lip that hangs the rounder, the wider a mouth opens."""
         return replace(self, arch=self.arch ** (1 - _ROUNDER * min(parting, 1.0)))
 
 
 def mouth_motion(channels: Channels, upper: Profile, lower: Profile) -> Motion:
-    """The displacement that the channels ask of a mouth.
+    """Return the displacement that the channels ask of a mouth.
 
     Args:
         channels: What the mouth shall do.

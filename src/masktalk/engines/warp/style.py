@@ -85,7 +85,7 @@ def read_style(pixels: UInt8Array, mesh: FloatArray) -> Style:
 
 
 def _teeth(rgb: UInt8Array, points: FloatArray, skin: FloatArray) -> FloatArray | None:
-    """The colour of teeth that show in the picture itself."""
+    """Return the colour of teeth that show in the picture itself."""
     ring = points[list(INNER_LIP_CONTOUR)]
     height = float(np.linalg.norm(points[UPPER_LIP_INNER] - points[LOWER_LIP_INNER]))
     mask = _filled(rgb.shape, ring)
@@ -103,7 +103,7 @@ def _teeth(rgb: UInt8Array, points: FloatArray, skin: FloatArray) -> FloatArray 
 
 
 def _white(rgb: UInt8Array, points: FloatArray, bright: FloatArray) -> FloatArray:
-    """The eyes' white is the one white thing a face has; the skin bounds what it may be."""
+    """Return the eyes' white, the one white thing a face has; the skin bounds what it may be."""
     samples = [bright]
     for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
         ring = points[[*upper, *reversed(lower)]]

@@ -52,6 +52,7 @@ class DrawnNetwork(Closing):
         return CropAnswers(points, boxes, _softmax(states), 1 - _softmax(kinds)[:, 0])
 
     def close(self) -> None:
+        """Free the network."""
         self._session = None
 
 

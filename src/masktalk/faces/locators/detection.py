@@ -30,6 +30,7 @@ class DetectorLocator(Locator):
         self._detectors = [FaceDetector("full", _THRESHOLD), FaceDetector("short", _THRESHOLD)]
 
     def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
+        """Find faces in a frame; see ``Locator.find``."""
         del effort
         size = np.array([frame.width, frame.height], np.float32)
         for detector in self._detectors:

@@ -33,6 +33,7 @@ class DrawnLocator(Locator):
         self.network = DrawnNetwork()
 
     def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
+        """Find faces in a frame; see ``Locator.find``."""
         views = list(_views(frame.width, frame.height, _SCALES[: 2 if effort == "quick" else None]))
         regions = views
         for _ in range(_STEPS):
@@ -56,6 +57,7 @@ class DrawnLocator(Locator):
         )
 
     def close(self) -> None:
+        """Free the network."""
         self.network.close()
 
 
@@ -94,7 +96,7 @@ def _steps(length: int, side: float) -> list[float]:
 
 
 def _gathered(regions: list[Roi], views: list[Roi]) -> list[Roi]:
-    """The places where most views end up, most first: a head draws in all views around it."""
+    """Return where most views converge, most first: a head attracts all views around it."""
     groups: list[list[Roi]] = []
     for roi, view in zip(regions, views, strict=True):
         if not 0.3 < roi.size / view.size < 1.6:

@@ -45,6 +45,7 @@ class DwposeLocator(Locator):
             self._pose = RTMPose(str(path), _INPUT_SIZE, backend="onnxruntime")
 
     def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
+        """Find faces in a frame; see ``Locator.find``."""
         del effort
         if self._pose is None:
             return []

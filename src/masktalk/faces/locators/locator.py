@@ -64,7 +64,7 @@ LOCATORS: dict[str, str] = {
 
 
 def make_locator(name: str) -> Locator:
-    """The locator of that name.
+    """Return the locator of that name.
 
     Raises:
         OptionError: Nothing has that name; the message lists what does.

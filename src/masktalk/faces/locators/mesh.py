@@ -36,6 +36,7 @@ class MeshLocator(Locator):
         self.examiner = Examiner()
 
     def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
+        """Find faces in a frame; see ``Locator.find``."""
         seen: list[tuple[float, Sighting]] = []
         for number, view in enumerate(views(frame.width, frame.height)):
             for roi in self._candidates(frame.pixels, view):
@@ -107,7 +108,7 @@ def _merged(
 
 
 def _placed(roi: Roi, view: Roi) -> Roi:
-    """A region found in the crop of a view, in the whole picture."""
+    """Return a region found in the crop of a view, in the whole picture."""
     centre = view.to_picture(np.array([[roi.x, roi.y]], np.float32) / _RETRY_SIDE)[0]
     size = roi.size * view.size / _RETRY_SIDE
     return Roi(float(centre[0]), float(centre[1]), size, roi.angle + view.angle)

@@ -42,6 +42,7 @@ class S3fdLocator(Locator):
         self._detector = SFDDetector("cpu", str(path), filter_threshold=_THRESHOLD)
 
     def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
+        """Find faces in a frame; see ``Locator.find``."""
         del effort
         if self._detector is None:
             return []

@@ -243,7 +243,7 @@ class SessionManager:
         return live
 
     def get(self, id: str) -> LiveSession:
-        """The session of that id.
+        """Return the session of that id.
 
         Raises:
             RequestError: 404, there is none.

@@ -114,7 +114,7 @@ class FrameTrack(VideoStreamTrack):
         self._frames.put_nowait(frame)
 
     async def recv(self) -> av.VideoFrame:
-        """The next frame, when there is one."""
+        """Return the next frame, when there is one."""
         frame = await self._frames.get()
         pixels = np.ascontiguousarray(_even(frame.pixels[..., :3]))
         picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -247,7 +247,7 @@ class Peer:
             self._tasks.append(asyncio.create_task(self._listen(track)))
 
     async def _listen(self, track: MediaStreamTrack) -> None:
-        """A microphone speaks through the avatar."""
+        """Feed a microphone to the avatar."""
         mono = AudioResampler(format="s16", layout="mono", rate=AUDIO_RATE)
         session = self._live.session
         try:

@@ -227,7 +227,7 @@ def _stored_points(path: Path) -> RigPoints | None:
 
 
 def _points(face: Face | None, width: int, height: int) -> RigPoints:
-    """The seven points of a mesh, or of a face in the middle of the picture."""
+    """Return the seven points of a mesh, or of a face in the middle of the picture."""
 
     def at(index: int) -> tuple[float, float]:
         assert face is not None

@@ -75,7 +75,7 @@ async def say_text(words: SayRequest, served: Served) -> SpeechInfo:
 
 @router.get("/{id}", response_class=FileResponse, responses=_SOUND_REPLY)
 async def read_speech(id: IdPath, served: Served) -> FileResponse:
-    """The speech as it came."""
+    """Return the speech as it came."""
     speech = served.store.get(SpeechRecord, id)
     path = source_path(served.store.folder(SpeechRecord, id), speech.suffix)
     return FileResponse(path, media_type="application/octet-stream", filename=path.name)

@@ -47,7 +47,7 @@ FORMATS: dict[str, Format] = {
 
 
 def format_for(path: str | os.PathLike[str], name: str | None = None) -> Format:
-    """The format called ``name``, or the one the file name asks for.
+    """Return the format called ``name``, or the one the file name asks for.
 
     Raises:
         OptionError: No format has that name or suffix; the message lists them.

@@ -39,7 +39,7 @@ class Cue:
 
 
 def cues_of(subject: Subject) -> list[Cue]:
-    """The mouth shapes one after another, without gap, over the whole articulation."""
+    """Return the mouth shapes one after another, without gap, over the whole articulation."""
     articulation = subject.articulation
     codes = _codes(subject)
     runs: list[list[int]] = []

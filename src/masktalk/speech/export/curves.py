@@ -98,7 +98,7 @@ def json_text(subject: Subject) -> bytes:
 
 
 def csv_text(subject: Subject) -> bytes:
-    """A header, then a row a step: time in seconds, the channels, the measures."""
+    """Return a header, then a row a step: time in seconds, the channels, the measures."""
     articulation = subject.articulation
     meant = measures(articulation)
     columns = np.column_stack(
