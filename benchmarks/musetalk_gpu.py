@@ -27,9 +27,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from masktalk.compose import paste
 from masktalk.engines.musetalk.face_generator import Generator
-from masktalk.engines.musetalk.material import Material
+from masktalk.engines.musetalk.frame_cache import Material
 from masktalk.engines.musetalk.networks import Networks, make_unet, make_vae
-from masktalk.engines.musetalk.painter import Painter, Step
+from masktalk.engines.musetalk.batch_pipeline import BatchPipeline, Step
 from masktalk.types import Frame
 
 #: Dense fp16 of an H100 SXM by its datasheet.
@@ -155,7 +155,7 @@ def engine_loop(
     generator: Generator, scene: Scene, tokens: np.ndarray, batches: int
 ) -> Iterator[Any]:
     """The engine's way: the device works on later batches while patches are pasted."""
-    painter = Painter(generator, OneMaterial(scene.material))  # type: ignore[arg-type]
+    painter = BatchPipeline(generator, OneMaterial(scene.material))  # type: ignore[arg-type]
     steps = [[Step(0, heard, 1.0) for heard in tokens] for _ in range(batches)]
     for patch in painter.run(steps, ahead=True):
         yield paste(scene.frame, patch, Fraction(0)).pixels

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 import masktalk
 from masktalk.demo.faces import draw_cartoon
-from masktalk.faces.multi_crop import Examiner, mesh_roi
+from masktalk.faces.multi_crop import MultiCropEstimator, mesh_roi
 from masktalk.types import UInt8Array
 
 Doubles = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ NOSE_HEIGHT = 0.4
 
 def mesh_of(pixels: UInt8Array) -> Doubles:
     """(478, 3) steady mesh of the only face."""
-    with Examiner() as examiner:
+    with MultiCropEstimator() as examiner:
         mesh, _ = examiner.glance(pixels, examiner.detect(pixels, 0.5)[0])
         for _ in range(3):
             mesh = examiner.look(pixels, mesh_roi(mesh)).mesh

@@ -23,7 +23,7 @@ from PIL import Image
 import masktalk
 from masktalk.faces.covered import EyeFrame, guess_strength
 from masktalk.faces.occluders import COVERS, cover_mouth
-from masktalk.faces.multi_crop import Examiner, Look, mesh_roi
+from masktalk.faces.multi_crop import MultiCropEstimator, MultiCropEstimate, mesh_roi
 from masktalk.landmarks import MOUTH
 from masktalk.types import FloatArray, UInt8Array
 
@@ -48,7 +48,7 @@ class Sample:
 def main(folder: Path, count: int) -> None:
     samples: list[Sample] = []
     bare: list[float] = []
-    with Examiner() as examiner:
+    with MultiCropEstimator() as examiner:
         for path in sorted(folder.glob("*.jpg")):
             with Image.open(path) as picture:
                 pixels = np.asarray(picture.convert("RGB"))
@@ -72,7 +72,7 @@ def main(folder: Path, count: int) -> None:
     sys.stdout.write(json.dumps(report) + "\n")
 
 
-def steady_look(examiner: Examiner, pixels: UInt8Array) -> Look | None:
+def steady_look(examiner: MultiCropEstimator, pixels: UInt8Array) -> MultiCropEstimate | None:
     """The first face that is detected, looked at closely."""
     regions = examiner.detect(pixels, 0.5)
     if not regions:
@@ -82,7 +82,7 @@ def steady_look(examiner: Examiner, pixels: UInt8Array) -> Look | None:
 
 
 def covered(
-    examiner: Examiner, who: str, pixels: UInt8Array, mesh: FloatArray, count: int
+    examiner: MultiCropEstimator, who: str, pixels: UInt8Array, mesh: FloatArray, count: int
 ) -> Iterator[Sample]:
     """Samples of one portrait under every kind of cover."""
     rng = np.random.default_rng(sum(map(ord, who)))

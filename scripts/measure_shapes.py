@@ -23,7 +23,7 @@ from masktalk.media import read_audio
 from masktalk.media.resampling import SPEECH_RATE
 from masktalk.speech.acoustic import load_acoustic_model
 from masktalk.speech.coarticulation import dominance
-from masktalk.speech.hearing import Hearing
+from masktalk.speech.adapted_phones import SpeakerAdaptedPhones
 from masktalk.speech.phones import INDEX
 from masktalk.speech.shapes import APERTURE_SPREAD, FUTURE, PAST, WIDTH_SPREAD
 from masktalk.speech.spectrum import STEP_RATE, Spectrum
@@ -53,7 +53,7 @@ def pulls(phones: tuple[str, ...]) -> FloatArray:
 
 def posteriors(sound: Path) -> FloatArray:
     """(N, P) phone posteriors of a whole recording."""
-    spectrum, hearing = Spectrum(), Hearing()
+    spectrum, hearing = Spectrum(), SpeakerAdaptedPhones()
     samples = read_audio(sound, SPEECH_RATE).samples
     power = np.concatenate([spectrum.push(samples), spectrum.flush()])
     return np.concatenate([hearing.push(power), hearing.flush()])

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from masktalk.compose import paste
-from masktalk.engines.warp.engine import Talker, WarpOptions
+from masktalk.engines.warp.engine import FrameWarper, WarpOptions
 from masktalk.engines.warp.prepared_data import load_or_make
 from masktalk.faces import LocateOptions, locate
 from masktalk.faces.locators import make_locator
@@ -70,7 +70,7 @@ def test_a_drawing_moves_its_own_paint(tmp_path, bare):
 
 
 def engine_for_frames(avatar):
-    return Talker(avatar, load_or_make(avatar), WarpOptions())
+    return FrameWarper(avatar, load_or_make(avatar), WarpOptions())
 
 
 def test_a_masked_drawing_is_covered():

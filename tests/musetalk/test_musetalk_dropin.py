@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from masktalk.cli.musetalk import musetalk
-from masktalk.cli.musetalk_tasks import Places, clips, read_tasks
+from masktalk.cli.musetalk_tasks import OutputPaths, clips, read_tasks
 from masktalk.errors import InputError
 from masktalk.media import audio_duration, open_source
 from tests.conftest import write_speech
@@ -183,7 +183,7 @@ def test_names_of_results_neither_leak_nor_collide() -> None:
         "t1": {"video_path": "a/face.mp4", "audio_path": "x.wav"},
         "t2": {"video_path": "b/face.mp4", "audio_path": "x.wav"},
     }
-    names = [clip.output.name for clip in clips(parsed(tasks), Places(Path("r"), "v15"))]
+    names = [clip.output.name for clip in clips(parsed(tasks), OutputPaths(Path("r"), "v15"))]
     assert names == ["mine.mp4", "face_x.mp4", "face_x_t2.mp4"]
 
 

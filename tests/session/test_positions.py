@@ -12,7 +12,7 @@ def make_buffer():
     return SpeechBuffer(RATE, block=960, hold=960, tail=9600, limit=RATE * 60, clock=lambda: 0.0)
 
 
-class Listener:
+class FeaturePipeline:
     """Reads a buffer tick by tick with some look-ahead, as a session does."""
 
     def __init__(self, buffer, lookahead=7680):
@@ -40,7 +40,7 @@ def level_of(number):
 def test_two_hundred_utterances_with_fifty_interrupts():
     random = np.random.default_rng(4)
     buffer = make_buffer()
-    listener, flushed = Listener(buffer), []
+    listener, flushed = FeaturePipeline(buffer), []
     for number in range(1, 201):
         length = int(random.integers(2_000, 30_000))
         samples = np.full(length, level_of(number), np.float32)
@@ -78,7 +78,7 @@ def test_an_utterance_that_was_not_heard_yet_is_interrupted_at_zero():
 
 def test_a_pause_in_an_utterance_does_not_count_as_played():
     buffer = make_buffer()
-    listener = Listener(buffer, lookahead=0)
+    listener = FeaturePipeline(buffer, lookahead=0)
     buffer.push(np.full(9600, 0.5, np.float32), "slow")
     for _ in range(30):
         listener.tick()
@@ -92,7 +92,7 @@ def test_a_pause_in_an_utterance_does_not_count_as_played():
 
 def test_done_that_comes_after_the_audio_ended_still_finishes():
     buffer = make_buffer()
-    listener = Listener(buffer)
+    listener = FeaturePipeline(buffer)
     buffer.push(np.full(4800, 0.5, np.float32), "late")
     for _ in range(40):
         listener.tick()

@@ -5,7 +5,7 @@ import pytest
 
 from masktalk.speech import articulate
 from masktalk.speech.vad_network import Detector
-from masktalk.speech.voice_activity import Agreement
+from masktalk.speech.voice_activity import VadFusion
 from masktalk.types import Audio, FloatArray
 from tests.speech.sounds import RATE
 
@@ -44,7 +44,7 @@ def heard(voice: FloatArray, loud: float) -> FloatArray:
 
 
 def test_phones_without_speech_are_not_believed_until_they_go_on() -> None:
-    agreement = Agreement()
+    agreement = VadFusion()
     phones = heard(np.ones(400), 0)
     agreed = agreement.push(phones, np.zeros((400, 1), np.float32))
     assert agreed[:90].max() == 0
@@ -56,7 +56,7 @@ def test_what_was_speech_is_believed_until_a_pause() -> None:
     voice[60:100] = 0
     speech = np.zeros((160, 1), np.float32)
     speech[30] = 0.5
-    agreement = Agreement()
+    agreement = VadFusion()
     agreed = np.concatenate([agreement.push(heard(voice, 0), speech), agreement.flush()])
     assert agreed[:27].max() == 0
     assert agreed[27:60].min() == 1
@@ -69,13 +69,13 @@ def test_a_song_as_loud_as_the_speech_before_goes_on_between_its_words() -> None
     speech = np.zeros((400, 1), np.float32)
     speech[30] = 0.5
     for loud, last in ((1, 1), (0, 0)):
-        agreement = Agreement()
+        agreement = VadFusion()
         agreed = np.concatenate([agreement.push(heard(voice, loud), speech), agreement.flush()])
         assert agreed[80:130].min() == last
 
 
 def test_certain_speech_is_held_whatever_the_network_hears() -> None:
-    agreement = Agreement()
+    agreement = VadFusion()
     speech = np.full((60, 1), 0.99, np.float32)
     quiet = heard(np.zeros(60), 0)
     agreed = np.concatenate([agreement.push(quiet, speech), agreement.flush()])

@@ -13,21 +13,21 @@ from PIL import Image
 
 from masktalk.errors import OptionError, OutputError
 from masktalk.speech.events import PhonemeEvent, articulation_of
-from masktalk.speech.export import FORMATS, Subject, format_for, write_articulation
+from masktalk.speech.export import FORMATS, ExportInput, format_for, write_articulation
 from masktalk.types import CHANNELS, Audio
 
 SAID = [("m", 0.3, 0.12), ("ɑ", 0.42, 0.3), ("f", 0.72, 0.12), ("u", 0.84, 0.3)]
 
 
 @pytest.fixture(scope="module")
-def subject() -> Subject:
+def subject() -> ExportInput:
     events = [PhonemeEvent(time, length, symbol) for symbol, time, length in SAID]
     articulation = articulation_of(events, Fraction(2))
     sound = np.sin(np.arange(32000) / 20).astype(np.float32)
-    return Subject(articulation, "a & b.wav", Audio(sound, 16000))
+    return ExportInput(articulation, "a & b.wav", Audio(sound, 16000))
 
 
-def test_json(subject: Subject) -> None:
+def test_json(subject: ExportInput) -> None:
     document = json.loads(FORMATS["json"].encode(subject))
     assert document["rate"] == 100
     assert list(document["channels"]) == list(CHANNELS)
@@ -36,14 +36,14 @@ def test_json(subject: Subject) -> None:
     assert set(document["measures"]) == {"aperture", "width", "closure"}
 
 
-def test_csv(subject: Subject) -> None:
+def test_csv(subject: ExportInput) -> None:
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].encode(subject).decode())))
     assert [float(row["time"]) for row in rows[:3]] == [0.0, 0.01, 0.02]
     jaw = subject.articulation.channel("jawOpen")
     np.testing.assert_allclose([float(row["jawOpen"]) for row in rows], jaw, atol=1e-5)
 
 
-def test_livelink(subject: Subject) -> None:
+def test_livelink(subject: ExportInput) -> None:
     rows = list(csv.reader(io.StringIO(FORMATS["livelink"].encode(subject).decode())))
     assert len(rows[0]) == 63
     assert len(rows) == 1 + 120
@@ -53,7 +53,7 @@ def test_livelink(subject: Subject) -> None:
     assert float(rows[31][column]) == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_rhubarb_formats_agree(subject: Subject) -> None:
+def test_rhubarb_formats_agree(subject: ExportInput) -> None:
     lines = FORMATS["rhubarb-tsv"].encode(subject).decode().split("\n")[:-2]
     tsv = [(float(line.split("\t")[0]), line.split("\t")[1]) for line in lines]
     root = ElementTree.fromstring(FORMATS["rhubarb-xml"].encode(subject).decode())
@@ -68,13 +68,13 @@ def test_rhubarb_formats_agree(subject: Subject) -> None:
     assert order == sorted(order)
 
 
-def test_webvtt(subject: Subject) -> None:
+def test_webvtt(subject: ExportInput) -> None:
     text = FORMATS["vtt"].encode(subject).decode()
     assert text.startswith("WEBVTT\n\n00:00:00.000 --> ")
     assert text.rstrip().endswith("X")
 
 
-def test_vrm(subject: Subject) -> None:
+def test_vrm(subject: ExportInput) -> None:
     document = json.loads(FORMATS["vrm"].encode(subject))
     curves = {name: np.array(values) for name, values in document["expressions"].items()}
     assert set(curves) == {"aa", "ih", "ou", "ee", "oh"}
@@ -83,7 +83,7 @@ def test_vrm(subject: Subject) -> None:
     assert sum(curves.values()).max() <= 1 + 1e-3
 
 
-def test_picture(subject: Subject) -> None:
+def test_picture(subject: ExportInput) -> None:
     image = Image.open(io.BytesIO(FORMATS["png"].encode(subject)))
     assert image.width > 400
     assert len(image.convert("RGB").getcolors(1 << 20) or []) > 10
@@ -112,7 +112,7 @@ def test_unknown_endings_and_names() -> None:
         format_for("a.json", "maya")
 
 
-def test_written_only_when_complete(subject: Subject, tmp_path: Path) -> None:
+def test_written_only_when_complete(subject: ExportInput, tmp_path: Path) -> None:
     write_articulation(subject, tmp_path / "a.dat", "csv")
     assert [path.name for path in tmp_path.iterdir()] == ["a.dat"]
     with pytest.raises(OutputError, match="does not exist"):

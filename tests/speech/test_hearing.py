@@ -5,7 +5,7 @@ import pytest
 import soxr
 
 from masktalk.speech.acoustic import load_acoustic_model
-from masktalk.speech.hearing import Hearing
+from masktalk.speech.adapted_phones import SpeakerAdaptedPhones
 from masktalk.speech.spectrum import Spectrum
 from masktalk.speech.vocal_tract import WARPS, VocalTract
 from masktalk.types import Audio, FloatArray
@@ -18,7 +18,7 @@ def spectra(samples: FloatArray) -> FloatArray:
 
 
 def heard(power: FloatArray, size: int) -> tuple[FloatArray, float]:
-    hearing = Hearing()
+    hearing = SpeakerAdaptedPhones()
     parts = [hearing.push(power[i : i + size]) for i in range(0, len(power), size)]
     return np.concatenate([*parts, hearing.flush()]), hearing.warp
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from masktalk.speech.gestures import REST_WIDTH, channels_of, measures
-from masktalk.speech.level import FLOOR, Leveller
+from masktalk.speech.loudness import FLOOR, LoudnessNormalizer
 from masktalk.speech.spectrum import HOP, Spectrum, mel_filters
 from masktalk.speech.stages import Lockstep, Smoother, Window, highest, lowest
 from masktalk.speech.voice_activity import Gate
@@ -62,7 +62,7 @@ def _mels(low: float, high: float) -> tuple[float, float]:
 def test_level_is_free_of_gain() -> None:
     rows = np.log(np.random.default_rng(0).gamma(2, 0.1, (300, 40))).astype(np.float32)
     rows[100:150] -= 6
-    loud, soft = Leveller().push(rows), Leveller().push(rows - 4)
+    loud, soft = LoudnessNormalizer().push(rows), LoudnessNormalizer().push(rows - 4)
     np.testing.assert_allclose(loud.rows, soft.rows, atol=1e-3)
     assert loud.rows.min() >= FLOOR
     np.testing.assert_array_equal(loud.present, soft.present)

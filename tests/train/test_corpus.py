@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from masktalk.speech.level import level_peaks
+from masktalk.speech.loudness import level_peaks
 from masktalk.speech.phones import INDEX, NAMES
 from masktalk.train.augment import NoiseBank, augment, levelled
 from masktalk.train.corpus import CorpusOptions, features_of, labels_of, make_corpus

@@ -40,7 +40,7 @@ def articulate(
     """Write what the mouth does while SPEECH is said."""
     from masktalk.media import check_output, read_audio
     from masktalk.speech import articulate as articulate_sound
-    from masktalk.speech.export import Subject, format_for, write_articulation
+    from masktalk.speech.export import ExportInput, format_for, write_articulation
     from masktalk.speech.known import articulate_known, transcript_for
 
     format_for(output, format)
@@ -51,7 +51,7 @@ def articulate(
         articulation = articulate_sound(audio)
     else:
         articulation = articulate_known(audio, transcript, language)
-    write_articulation(Subject(articulation, speech.name, audio), output, format)
+    write_articulation(ExportInput(articulation, speech.name, audio), output, format)
     seconds = float(articulation.duration)
     report(
         {"output": str(output), "steps": len(articulation), "rate": articulation.frame_rate},

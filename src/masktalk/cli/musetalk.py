@@ -145,14 +145,14 @@ def musetalk(
     Entries with audio_clips are what scripts.realtime_inference does, the others what
     scripts.inference does. A task that fails does not stop the others.
     """
-    from masktalk.cli.musetalk_tasks import Places, clips, read_tasks
+    from masktalk.cli.musetalk_tasks import OutputPaths, clips, read_tasks
 
     if script not in ("scripts.inference", "scripts.realtime_inference"):
         raise OptionError(script, "is not a script of MuseTalk's", "leave the word out")
     if look.keep_silence:
         logger.warning("--keep_silence is now called --animate_silence")
     _explain(files, work)
-    places = Places(files.result_dir, look.version.value, files.output_vid_name)
+    places = OutputPaths(files.result_dir, look.version.value, files.output_vid_name)
     tasks = read_tasks(files.inference_config)
     failed: dict[str, str] = {}
     engine = _Engine(files, look, work)

@@ -62,7 +62,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Places:
+class OutputPaths:
     """Output paths of the reference.
 
     Attributes:
@@ -123,7 +123,7 @@ def _task(path: Path, name: str, entry: Any) -> OfflineTask | RealtimeTask:
         raise InputError(f"{path}: {name}: {where}", first["msg"]) from error
 
 
-def clips(tasks: dict[str, OfflineTask | RealtimeTask], places: Places) -> Iterator[Clip]:
+def clips(tasks: dict[str, OfflineTask | RealtimeTask], places: OutputPaths) -> Iterator[Clip]:
     """Every video to make, each with a file name of its own."""
     taken: set[Path] = set()
     for name, task in tasks.items():
@@ -137,13 +137,13 @@ def clips(tasks: dict[str, OfflineTask | RealtimeTask], places: Places) -> Itera
         yield Clip(name, task.video_path, task.audio_path, output, task.bbox_shift)
 
 
-def _offline_output(task: OfflineTask, places: Places) -> Path:
+def _offline_output(task: OfflineTask, places: OutputPaths) -> Path:
     stem = f"{_base(task.video_path)}_{_base(task.audio_path)}"
     name = task.result_name or places.output_vid_name or f"{stem}.mp4"
     return places.offline / name
 
 
-def _realtime(name: str, task: RealtimeTask, places: Places) -> Iterator[Clip]:
+def _realtime(name: str, task: RealtimeTask, places: OutputPaths) -> Iterator[Clip]:
     folder = places.avatar(name)
     for clip, speech in task.audio_clips.items():
         yield Clip(

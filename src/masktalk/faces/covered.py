@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.faces.canonical import canonical_face, pose_onto
-from masktalk.faces.multi_crop import Look
+from masktalk.faces.multi_crop import MultiCropEstimate
 from masktalk.landmarks import (
     LEFT_EYE_OUTER,
     LOWER_LIP_INNER,
@@ -39,12 +39,12 @@ _PARTED = 0.045
 _NOSE, _MOUTH = 2, 3
 
 
-def mouth_state(look: Look) -> MouthState:
+def mouth_state(look: MultiCropEstimate) -> MouthState:
     """Open, closed or covered, from how steadily the mouth is seen."""
     return "occluded" if is_guessed(look) else lips_state(look.mesh)
 
 
-def is_guessed(look: Look) -> bool:
+def is_guessed(look: MultiCropEstimate) -> bool:
     """Return whether the mouth of an estimate is occluded."""
     return is_guess(guess_strength(look))
 
@@ -54,7 +54,7 @@ def is_guess(strength: float) -> bool:
     return strength > _GUESSED
 
 
-def guess_strength(look: Look) -> float:
+def guess_strength(look: MultiCropEstimate) -> float:
     """Score the occlusion of a mouth: its corners scatter between crops, its lips lack contrast."""
     return float((look.corner_scatter + 0.002) * (look.lip_contrast + 0.02) ** -0.3)
 

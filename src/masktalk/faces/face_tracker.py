@@ -21,7 +21,7 @@ from masktalk.faces.covered import (
 from masktalk.faces.finder import Finder, choose, opaque
 from masktalk.faces.locators import Sighting
 from masktalk.faces.locators.mesh import MeshLocator
-from masktalk.faces.multi_crop import Look, mesh_roi
+from masktalk.faces.multi_crop import MultiCropEstimate, mesh_roi
 from masktalk.faces.options import LocateOptions
 from masktalk.faces.roi import overlap
 from masktalk.faces.smoothing import Link, fill_gaps, smooth
@@ -175,7 +175,9 @@ class Follower:
 _Answer = tuple[Sighting, "float | None", "FloatArray | None"]
 
 
-def _looked(look: Look, keypoints: Mapping[str, FloatArray], confidence: float) -> _Answer:
+def _looked(
+    look: MultiCropEstimate, keypoints: Mapping[str, FloatArray], confidence: float
+) -> _Answer:
     """Estimate from several crops: the mesh as seen, and what is needed to judge its mouth."""
     sighting = Sighting(look.mesh, confidence, MeshLocator.name)
     bias = None

@@ -55,7 +55,7 @@ _SIDES = {"short": 256, "full": 384}
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class MultiCropEstimate:
     """Estimate of one face from several crops.
 
     Attributes:
@@ -80,7 +80,7 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class Support:
+class DetectorVotes:
     """Detector votes for one face.
 
     Attributes:
@@ -93,7 +93,7 @@ class Support:
     score: float
 
 
-class Examiner:
+class MultiCropEstimator:
     """The mesh network and both detectors."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class Examiner:
         answer = self._mesh.landmarks(roi.crop(pixels, MESH_SIDE_PX))
         return roi.to_picture(answer.landmarks), answer.presence
 
-    def look(self, pixels: UInt8Array, roi: Roi) -> Look:
+    def look(self, pixels: UInt8Array, roi: Roi) -> MultiCropEstimate:
         """Estimate the face from several crops around an approximate region of (H, W, 3) pixels."""
         mesh, _ = self.glance(pixels, roi)
         roi = mesh_roi(mesh)
@@ -131,7 +131,7 @@ class Examiner:
         apart = np.linalg.norm(meshes[:, :, :2] - median[:, :2], axis=2) / unit
         eyes = meshes[:, _EYES, :2].mean(axis=1)
         eye_apart = np.linalg.norm(eyes - np.median(eyes, axis=0), axis=1) / unit
-        return Look(
+        return MultiCropEstimate(
             mesh=median,
             presence=float(np.median([score for _, score in glances])),
             eye_scatter=float(eye_apart.mean()),
@@ -139,7 +139,7 @@ class Examiner:
             lip_contrast=lip_contrast(pixels, median),
         )
 
-    def support(self, pixels: UInt8Array, mesh: FloatArray) -> Support:
+    def support(self, pixels: UInt8Array, mesh: FloatArray) -> DetectorVotes:
         """Collect detector votes for a (478, 3) mesh from several crops of an (H, W, 3) picture."""
         seen: dict[str, FloatArray] = {}
         scores = 0.0
@@ -153,7 +153,7 @@ class Examiner:
             if answers:
                 seen[name] = np.median([points for points, _ in answers], axis=0)
                 scores += sum(score for _, score in answers)
-        return Support(seen, scores / (len(_VIEWS) * len(self._detectors)))
+        return DetectorVotes(seen, scores / (len(_VIEWS) * len(self._detectors)))
 
 
 def _detected(

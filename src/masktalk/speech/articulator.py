@@ -16,15 +16,15 @@ import numpy as np
 from masktalk.errors import OptionError
 from masktalk.media.resampling import SPEECH_RATE, StreamResampler
 from masktalk.speech import acoustic, network
+from masktalk.speech.adapted_phones import SpeakerAdaptedPhones
 from masktalk.speech.compiled import CompiledStage
 from masktalk.speech.gestures import GESTURES, channels_of
-from masktalk.speech.hearing import Hearing
-from masktalk.speech.level import Levelled, Leveller
+from masktalk.speech.loudness import LoudnessNormalizer, NormalizedFeatures
 from masktalk.speech.shapes import ShapeStage, load_phone_shapes, mixed
 from masktalk.speech.spectrum import HALF, STEP_RATE, Spectrum, mel_filters
 from masktalk.speech.stages import Lockstep
 from masktalk.speech.vad_network import Detector
-from masktalk.speech.voice_activity import Agreement, Gate
+from masktalk.speech.voice_activity import Gate, VadFusion
 from masktalk.types import CHANNELS, Articulation, Audio, FloatArray
 
 #: Added to mel power before the logarithm: far below the noise of 16-bit sound.
@@ -52,7 +52,7 @@ class ArticulatorOptions:
             raise OptionError(f"`together` {self.together}", "must be at least 1")
 
 
-class Listener:
+class FeaturePipeline:
     """Sound in; what both models hear in it out, lined up: the part before any mouth.
 
     Rows: ``shape`` (aperture, width, closed lips) from the phones' mean shapes, ``gestures``
@@ -68,10 +68,10 @@ class Listener:
         self._network = trained or network.shipped_network()
         self._intake, self._spectrum = StreamResampler(), Spectrum(together)
         self._together = together
-        self._hearing, self._leveller = Hearing(), Leveller()
+        self._hearing, self._leveller = SpeakerAdaptedPhones(), LoudnessNormalizer()
         self._shapes = ShapeStage(load_phone_shapes(model.phones))
         self._heads = network.NetworkStage(trained) if trained else CompiledStage(self._network)
-        self._detector, self._agreement, self._gate = Detector(), Agreement(), Gate()
+        self._detector, self._agreement, self._gate = Detector(), VadFusion(), Gate()
         self._presence = Lockstep({"present": 1, "loud": 1, "voice": 1})
         widths = {"shape": 3, "gestures": len(GESTURES), "voice": 1, "gate": 1}
         self._lines = Lockstep({**widths, "phones": len(self._network.classes)})
@@ -110,7 +110,7 @@ class Listener:
             np.concatenate([part, np.repeat(part[-1:], hold, axis=0)])
             for part in (fine.rows, fine.present, fine.loud)
         )
-        self._infer(Levelled(*held))
+        self._infer(NormalizedFeatures(*held))
         self._speak(self._agreement.flush())
         self._lines.add("gate", self._gate.flush())
         return self._lines.take()
@@ -129,7 +129,7 @@ class Listener:
     def _sort(self, posteriors: FloatArray) -> None:
         self._lines.add("shape", self._shapes.push(posteriors))
 
-    def _infer(self, fine: Levelled) -> None:
+    def _infer(self, fine: NormalizedFeatures) -> None:
         heard = self._heads.push(fine.rows)
         self._lines.add("gestures", heard["gestures"])
         self._lines.add("phones", heard["phones"])
@@ -153,7 +153,7 @@ class SpeechArticulator:
 
     def __init__(self, options: ArticulatorOptions, trained: network.Network | None = None) -> None:
         self._options = options
-        self._listener = Listener(trained, options.together)
+        self._listener = FeaturePipeline(trained, options.together)
         self._steps = 0
 
     @property

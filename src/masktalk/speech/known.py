@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from masktalk.speech.align import align
-from masktalk.speech.articulator import Listener
+from masktalk.speech.articulator import FeaturePipeline
 from masktalk.speech.coarticulation import trajectories
 from masktalk.speech.events import PhonemeEvent, steps_of
 from masktalk.speech.gestures import channels_of
@@ -56,7 +56,7 @@ def articulate_known(audio: Audio, transcript: Transcript, language: str = "en-u
     Raises:
         OptionError: espeak-ng does not know the language.
     """
-    listener = Listener()
+    listener = FeaturePipeline()
     parts = [listener.push(audio), listener.flush()]
     heard = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     steps = len(heard["gate"])

@@ -25,7 +25,7 @@ _SUNG = 100
 _COST = {(True, True): 0, (False, True): 1, (True, False): 1, (False, False): 4}
 
 
-class Agreement:
+class VadFusion:
     """(N, 1) voice as our network hears it, where the detector hears speech at all; 0 elsewhere.
 
     The network is quick at the edges of words and hears phones in noises; the detector is

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from masktalk.speech.level import FLOOR, level_peaks
+from masktalk.speech.loudness import FLOOR, level_peaks
 from masktalk.speech.network import BANDS, HIGH, LOW
 from masktalk.train.corpus import features_of
 from masktalk.types import Audio, FloatArray
@@ -94,7 +94,7 @@ def _masked(rows: FloatArray, random: np.random.Generator) -> FloatArray:
 
 
 def levelled(rows: FloatArray) -> FloatArray:
-    """Normalise the loudness of each of (B, T, BANDS), as ``masktalk.speech.level`` does."""
+    """Normalise the loudness of each of (B, T, BANDS), as ``masktalk.speech.loudness`` does."""
     return np.stack(
         [np.maximum(row - level_peaks(row)[:, None], FLOOR).astype(np.float32) for row in rows]
     )

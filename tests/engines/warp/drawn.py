@@ -5,7 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from masktalk.engines.warp.engine import Talker, WarpOptions
+from masktalk.engines.warp.engine import FrameWarper, WarpOptions
 from masktalk.engines.warp.prepared_data import learn, unpacked
 from masktalk.faces.canonical import canonical_face, rotation
 from masktalk.landmarks import LOWER_LIP_RINGS, SKIN, SKIN_JAW_FOLLOW, UPPER_LIP_RINGS
@@ -107,8 +107,8 @@ def still(mouth="open", cloth=False, teeth=False, alpha=False, folder=None, **po
     return DrawnAvatar([picture], [mesh], mouth, folder)
 
 
-def talker_of(avatar, **options):
-    return Talker(avatar, unpacked(learn(avatar)), WarpOptions(**options))
+def warper_of(avatar, **options):
+    return FrameWarper(avatar, unpacked(learn(avatar)), WarpOptions(**options))
 
 
 def values_of(**channels):

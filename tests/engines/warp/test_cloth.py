@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.cloth import Drape, cloth_amounts
+from masktalk.engines.warp.cloth import ClothDeformation, cloth_amounts
 from masktalk.engines.warp.engine import WarpOptions
 from masktalk.engines.warp.fabric import Fabric
 from masktalk.engines.warp.face_axes import fit_pose
@@ -19,8 +19,8 @@ from tests.engines.warp.drawn import (
     laid_over,
     mesh_of,
     still,
-    talker_of,
     values_of,
+    warper_of,
 )
 
 LOWER_FACE = (127, 93, 58, 172, 150, 152, 379, 397, 288, 323, 356, 195)
@@ -37,7 +37,7 @@ def flow(before, after):
 
 
 def test_the_cloth_follows_the_jaw(avatar):
-    talker = talker_of(avatar, head_motion="off")
+    talker = warper_of(avatar, head_motion="off")
     rng = np.random.default_rng(0)
     jaws = np.clip(0.3 + 0.3 * np.sin(np.arange(24) * 0.9) + rng.normal(0, 0.05, 24), 0, 1)
     mesh = mesh_of()
@@ -53,7 +53,7 @@ def test_the_cloth_follows_the_jaw(avatar):
 
 
 def test_nothing_opens(avatar):
-    after = laid_over(avatar.pictures[0], talker_of(avatar).patch(0, MOUTHS["wide"]))
+    after = laid_over(avatar.pictures[0], warper_of(avatar).patch(0, MOUTHS["wide"]))
     mouth = mesh_of()[13, :2].astype(int)
     window = after[mouth[1] - 20 : mouth[1] + 40, mouth[0] - 30 : mouth[0] + 30].astype(int)
     assert np.ptp(window, axis=-1).max() < 60  # grey cloth stays grey: no red, no teeth
@@ -61,7 +61,7 @@ def test_nothing_opens(avatar):
 
 @pytest.mark.parametrize("mouth", sorted(MOUTHS))
 def test_what_is_not_face_stays(avatar, mouth):
-    after = laid_over(avatar.pictures[0], talker_of(avatar).patch(0, MOUTHS[mouth]))
+    after = laid_over(avatar.pictures[0], warper_of(avatar).patch(0, MOUTHS[mouth]))
     mask = np.zeros((SIZE, SIZE), np.uint8)
     cv2.fillPoly(mask, [np.round(mesh_of()[list(OVAL), :2]).astype(np.int32)], (1,))
     size = 2 * round(0.6 * UNIT) + 1
@@ -74,7 +74,7 @@ def test_what_is_not_face_stays(avatar, mouth):
 def test_strength_is_adjustable(avatar):
     moved = []
     for strength in (0.0, 1.0, 2.0):
-        patch = talker_of(avatar, cloth_strength=strength).patch(0, MOUTHS["wide"])
+        patch = warper_of(avatar, cloth_strength=strength).patch(0, MOUTHS["wide"])
         after = laid_over(avatar.pictures[0], patch)
         moved.append(np.abs(after.astype(int) - avatar.pictures[0]).mean())
     assert moved[0] == 0
@@ -96,7 +96,7 @@ def cloth_of(colour, noise=2.0):
 @pytest.mark.parametrize("mouth", ["wide", "round", "spread"])
 def test_cloth_shades_with_the_movement(mouth):
     drawn, low = cloth_of((128, 128, 128), noise=0.0)
-    talker = talker_of(drawn, cloth_folds=0.0, head_motion="off")
+    talker = warper_of(drawn, cloth_folds=0.0, head_motion="off")
     before, after = (
         laid_over(drawn.pictures[0], talker.patch(0, MOUTHS[name])).astype(int)
         for name in ("rest", mouth)
@@ -111,7 +111,7 @@ def test_cloth_shades_with_the_movement(mouth):
 @pytest.mark.parametrize("colour", [(22, 22, 22), (150, 30, 36), (215, 215, 210)])
 def test_plain_cloth_is_seen_to_move(colour):
     drawn, low = cloth_of(colour)
-    talker = talker_of(drawn, head_motion="off")
+    talker = warper_of(drawn, head_motion="off")
     jaws = np.abs(np.sin(np.arange(14) * 1.3)) * 0.7
     rest = laid_over(drawn.pictures[0], talker.patch(0, MOUTHS["rest"]))
     mesh = mesh_of()
@@ -131,10 +131,10 @@ def test_plain_cloth_is_seen_to_move(colour):
 
 
 def test_folds_lie_on_plain_cloth_only(avatar):
-    woven = laid_over(avatar.pictures[0], talker_of(avatar).patch(0, MOUTHS["rest"]))
+    woven = laid_over(avatar.pictures[0], warper_of(avatar).patch(0, MOUTHS["rest"]))
     assert (woven == avatar.pictures[0]).all()
     drawn, low = cloth_of((22, 22, 22))
-    rest = laid_over(drawn.pictures[0], talker_of(drawn).patch(0, MOUTHS["rest"]))
+    rest = laid_over(drawn.pictures[0], warper_of(drawn).patch(0, MOUTHS["rest"]))
     changed = (rest != drawn.pictures[0]).any(axis=-1)
     assert changed.sum() > 0.3 * low.sum()
     assert not changed[~low].any()
@@ -148,7 +148,7 @@ def test_shade_does_not_leave_the_cloth(mouth):
     cv2.fillPoly(oval, [np.round(mesh_of()[list(OVAL), :2]).astype(np.int32)], (1,))
     wall = cv2.dilate(oval, np.ones((3, 3), np.uint8)) == 0
     drawn.pictures[0][wall] = 200
-    talker = talker_of(drawn, head_motion="off")
+    talker = warper_of(drawn, head_motion="off")
     after = laid_over(drawn.pictures[0], talker.patch(0, MOUTHS[mouth]))
     jaw = int(mesh_of()[172, 1])  # further down the silhouette itself moves
     beside = cv2.dilate(oval, np.ones((15, 15), np.uint8))[:jaw] == 0
@@ -163,7 +163,7 @@ def test_folds_go_on_with_the_cloth_and_fade():
     below = np.arange(SIZE)[:, None] > mesh[195, 1]
     drawn.pictures[0][below & (oval == 0)] = 22  # a hood that hides the head's outline
     drawn.pictures[0][below & (oval > 0)] = 22
-    rest = laid_over(drawn.pictures[0], talker_of(drawn).patch(0, MOUTHS["rest"]))
+    rest = laid_over(drawn.pictures[0], warper_of(drawn).patch(0, MOUTHS["rest"]))
     folds = np.abs(rest.astype(float) - drawn.pictures[0]).mean(axis=-1)
     deep = cv2.GaussianBlur(folds, (0, 0), 0.08 * UNIT)
     rings = [oval, cv2.dilate(oval, disc(0.12)), cv2.dilate(oval, disc(0.24))]
@@ -200,7 +200,7 @@ def fabric_of(drawn):
 def test_lips_do_not_dent_the_cheeks(yaw):
     rig = unpacked(learn(still(mouth="cloth", cloth=True, yaw=yaw))).rig
     outline = rig.grid.index(rig.base[list(OVAL)])[None]
-    for shift in Drape.over(rig).shifts[1:]:
+    for shift in ClothDeformation.over(rig).shifts[1:]:
         assert np.abs(shift).max() > 0.5
         assert np.abs(sample(shift, outline)).max() < 0.15 * np.abs(shift).max()
 
@@ -210,7 +210,7 @@ def test_cloth_is_neither_folded_over_nor_pinched_to_a_point(yaw):
     rig = unpacked(learn(still(mouth="cloth", cloth=True, yaw=yaw))).rig
     wide = read_channels(values_of(jawOpen=1, mouthPucker=1, mouthSmile=1, mouthStretch=1))
     amounts = cloth_amounts(wide, WarpOptions().cloth_strength)
-    for shift, most in zip(Drape.over(rig).shifts, amounts, strict=True):
+    for shift, most in zip(ClothDeformation.over(rig).shifts, amounts, strict=True):
         across = np.gradient(most * shift[..., 0], axis=1)
         down = np.gradient(most * shift[..., 1], axis=0)
         assert min(across.min(), down.min()) > -1
@@ -228,7 +228,7 @@ def test_shaded_cloth_in_front_of_a_wall_ends_at_its_edge():
     picture[cloth] = np.clip(picture[cloth] + lights[cloth][:, None], 0, 255).astype(np.uint8)
     wall = cv2.dilate(oval, np.ones((3, 3), np.uint8)) == 0
     picture[wall] = (130, 140, 150)
-    rest = laid_over(picture, talker_of(drawn).patch(0, MOUTHS["rest"]))
+    rest = laid_over(picture, warper_of(drawn).patch(0, MOUTHS["rest"]))
     assert (rest[wall] == picture[wall]).all()
 
 

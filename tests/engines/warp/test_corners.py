@@ -20,7 +20,7 @@ from tests.engines.warp.drawn import (
     picture_of,
     skin_of,
     still,
-    talker_of,
+    warper_of,
 )
 from tests.engines.warp.drawn import values_of as values
 
@@ -36,7 +36,7 @@ def opened(talker, jaw):
 
 @pytest.mark.parametrize("jaw", [0.8, 1.0])
 def test_a_wide_open_mouth_has_no_pointed_corner(jaw):
-    contour, _ = opened(talker_of(still(), head_motion="off"), jaw)
+    contour, _ = opened(warper_of(still(), head_motion="off"), jaw)
     steps = np.roll(contour, -1, axis=0) - contour
     heading = np.arctan2(steps[:, 1], steps[:, 0])
     turns = np.abs((np.roll(heading, -1) - heading + np.pi) % (2 * np.pi) - np.pi)
@@ -44,14 +44,14 @@ def test_a_wide_open_mouth_has_no_pointed_corner(jaw):
 
 
 def test_a_closed_mouth_has_no_opening_at_its_corners():
-    contour, _ = opened(talker_of(still(), head_motion="off"), 0.0)
+    contour, _ = opened(warper_of(still(), head_motion="off"), 0.0)
     half = len(contour) // 2
     above, below = contour[1:half], contour[:half:-1]
     assert np.abs(above - below).max() < 0.02 * UNIT
 
 
 def test_the_skin_beside_a_corner_follows_it():
-    talker = talker_of(still(), head_motion="off")
+    talker = warper_of(still(), head_motion="off")
     _, deltas = opened(talker, 1.0)
     for corner, beside in zip(deltas.corners[:2], (57, 287), strict=True):
         follows = skin_of(talker._rig, deltas, beside)[1]
@@ -97,7 +97,7 @@ def test_teeth_lie_in_the_shadow_that_the_mouth_lies_in():
 
 def test_an_open_mouth_is_the_same_every_time():
     avatar = still()
-    first, again = talker_of(avatar), talker_of(avatar)
+    first, again = warper_of(avatar), warper_of(avatar)
     wide = values(jawOpen=0.9, mouthFunnel=0.3)
     for _ in range(2):
         one = laid_over(avatar.pictures[0], first.patch(0, wide))
@@ -106,7 +106,7 @@ def test_an_open_mouth_is_the_same_every_time():
 
 def test_a_tongue_is_darker_behind_a_slit_than_in_a_wide_mouth():
     avatar = still(teeth=True, gap=0.2)
-    plates = talker_of(avatar)._plates
+    plates = warper_of(avatar)._plates
     place = Place(np.eye(2, dtype=np.float32) * UNIT, *(np.full(2, 50, np.float32),) * 3)
 
     def below_teeth(height):
@@ -121,7 +121,7 @@ def test_the_chin_goes_where_the_lips_say_when_a_mesh_mistakes_it():
     mesh, mistaken = mesh_of(), mesh_of()
     mistaken[152, 1] -= 0.15 * UNIT
     avatar = DrawnAvatar([picture_of(mesh)] * 8, [mesh] * 7 + [mistaken])
-    talker = talker_of(avatar)
+    talker = warper_of(avatar)
     rest = mouth_motion(read_channels(values()), *talker._rig.profiles)
     deltas = talker._rig.deltas(talker._scene(7).lips, rest)
     assert abs(skin_of(talker._rig, deltas, 152)[1]) < 0.03

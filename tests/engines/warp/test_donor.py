@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.donor import candidates, chosen, facing
-from masktalk.engines.warp.engine import Talker, WarpOptions
+from masktalk.engines.warp.engine import FrameWarper, WarpOptions
 from masktalk.engines.warp.face_axes import fit_pose
 from masktalk.engines.warp.prepared_data import learn, load_or_make, unpacked
+from masktalk.engines.warp.teeth_samples import candidates, chosen, facing
 from tests.engines.warp.drawn import (
     INNER,
     UNIT,
@@ -20,8 +20,8 @@ from tests.engines.warp.drawn import (
     mesh_of,
     picture_of,
     still,
-    talker_of,
     values_of,
+    warper_of,
 )
 
 YAWS = (-0.35, 0.0, 0.35)
@@ -51,7 +51,7 @@ def prepared():
 
 
 def talking():
-    return Talker(*prepared(), WarpOptions())
+    return FrameWarper(*prepared(), WarpOptions())
 
 
 def teeth_of(avatar, talker, index, values=WIDE):
@@ -143,5 +143,5 @@ def test_teeth_end_where_it_gets_dark_below_them():
     rest = unpacked(learn(avatar)).rig.rest
     line = (rest.line[1] - fit_pose(mesh).frontal[13, 1]) * UNIT
     assert down * UNIT == pytest.approx(bite - line, abs=0.03 * UNIT)
-    opened = laid_over(picture, talker_of(avatar).patch(0, values_of(jawOpen=0.8)))
+    opened = laid_over(picture, warper_of(avatar).patch(0, values_of(jawOpen=0.8)))
     assert (opened[y : y + 60, x - 5 : x + 6].max(axis=-1).min()) < 130

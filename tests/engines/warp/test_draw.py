@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from masktalk.faces.canonical import fit_mesh
-from tests.engines.warp.drawn import MOUTHS, DrawnAvatar, laid_over, talker_of
+from tests.engines.warp.drawn import MOUTHS, DrawnAvatar, laid_over, warper_of
 
 
 def smiley(line=True, colour=(255, 215, 60)):
@@ -20,7 +20,7 @@ def smiley(line=True, colour=(255, 215, 60)):
 
 
 def speaking(avatar, mouth):
-    return laid_over(avatar.pictures[0], talker_of(avatar).patch(0, MOUTHS[mouth]))
+    return laid_over(avatar.pictures[0], warper_of(avatar).patch(0, MOUTHS[mouth]))
 
 
 def test_a_painted_line_rests_as_it_was_painted():

@@ -3,7 +3,7 @@
 import pytest
 
 from masktalk.behaviour import EXPRESSIONS, Movement
-from masktalk.engines.warp.engine import Talker, WarpOptions
+from masktalk.engines.warp.engine import FrameWarper, WarpOptions
 from masktalk.engines.warp.prepared_data import load_or_make
 from masktalk.errors import OptionError
 from masktalk.faces import locate
@@ -17,7 +17,7 @@ from tests.engines.warp.drawn import laid_over, values_of
 def located(material, tmp_path_factory):
     """The demo's portrait, located with every expression at full strength."""
     avatar = prepare(material / "portrait.jpg", tmp_path_factory.mktemp("mood") / "avatar")
-    talker = Talker(avatar, load_or_make(avatar), WarpOptions(expression="happy"))
+    talker = FrameWarper(avatar, load_or_make(avatar), WarpOptions(expression="happy"))
     found = {}
     for name, weights in (("neutral", {}), *EXPRESSIONS.items()):
         patch = talker.patch(0, values_of(), Movement(dict(weights)))
@@ -51,7 +51,7 @@ def test_brows_tell_anger_from_surprise(located):
 
 def test_speech_goes_on_under_an_expression(material, tmp_path):
     avatar = prepare(material / "portrait.jpg", tmp_path / "avatar")
-    talker = Talker(avatar, load_or_make(avatar), WarpOptions(expression="happy"))
+    talker = FrameWarper(avatar, load_or_make(avatar), WarpOptions(expression="happy"))
     happy = Movement(dict(EXPRESSIONS["happy"]))
     patches = [talker.patch(0, values_of(jawOpen=jaw), happy) for jaw in (0.0, 0.6)]
     closed, opened = (locate(Frame(laid_over(avatar.frame(0).pixels, p))) for p in patches)

@@ -5,7 +5,7 @@ import pytest
 
 from masktalk.behaviour import Movement
 from masktalk.behaviour.movement import look_weights
-from masktalk.engines.warp.engine import Talker, WarpOptions
+from masktalk.engines.warp.engine import FrameWarper, WarpOptions
 from masktalk.engines.warp.eyes import Eyes
 from masktalk.engines.warp.prepared_data import load_or_make
 from masktalk.faces import locate
@@ -99,7 +99,7 @@ def test_eyes_that_are_left_alone_make_no_edit(avatars):
 @pytest.mark.parametrize("name", ["portrait", "cartoon", "ninja"])
 def test_the_patch_holds_the_eyes_while_the_head_rests(avatars, name):
     avatar = avatars[name]
-    talker = Talker(avatar, load_or_make(avatar), WarpOptions())
+    talker = FrameWarper(avatar, load_or_make(avatar), WarpOptions())
     before = avatar.frame(0).pixels
     shut = laid_over(before, talker.patch(0, values_of(), Movement(SHUT)))
     assert (

@@ -10,15 +10,15 @@ from masktalk.engines.warp.field import (
     PixelGrid,
     PlaneGrid,
     interpolation,
+    invert_displacement,
     kernel,
     sample,
-    turned_round,
 )
 from masktalk.engines.warp.rig import lip_sites
 from masktalk.engines.warp.scene import Scene, move
 from masktalk.engines.warp.shape import mouth_motion, read_channels
 from masktalk.landmarks import JAWLINE
-from tests.engines.warp.drawn import MOUTHS, mesh_of, still, talker_of
+from tests.engines.warp.drawn import MOUTHS, mesh_of, still, warper_of
 
 
 def test_a_field_takes_its_values_at_its_points():
@@ -48,7 +48,7 @@ def test_turning_round_finds_where_things_came_from():
     bump = 3 * np.exp(-((rows - 20) ** 2 + (columns - 20) ** 2) / 60)
     forward = np.dstack([0.5 * bump, bump]).astype(np.float32)
     at = np.dstack([columns, rows])
-    source = turned_round(forward, at)
+    source = invert_displacement(forward, at)
     back = source + sample(forward, source)
     assert np.abs(back - at)[8:32, 8:32].max() < 0.05
 
@@ -72,7 +72,7 @@ def test_nodes_lie_in_the_middle_of_the_pixels_they_answer_for():
 @pytest.mark.parametrize("roll", [0.0, 0.4])
 def test_the_fast_path_gives_what_the_plain_one_does(mouth, roll):
     avatar = still(roll=roll)
-    talker = talker_of(avatar, head_motion="off")
+    talker = warper_of(avatar, head_motion="off")
     fast = talker.patch(0, MOUTHS[mouth])
     rig = talker._rig
     scene = Scene.of(mesh_of(roll=roll), rig, still=True)

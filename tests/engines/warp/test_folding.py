@@ -8,7 +8,7 @@ from masktalk.engines.warp.folding import MIN_JACOBIAN, jacobian, lip_sides, unf
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, move
 from masktalk.engines.warp.shape import mouth_motion, read_channels
-from tests.engines.warp.drawn import MOUTHS, DrawnAvatar, mesh_of, picture_of, talker_of, values_of
+from tests.engines.warp.drawn import MOUTHS, DrawnAvatar, mesh_of, picture_of, values_of, warper_of
 
 ALL = np.ones((50, 60), bool)
 
@@ -80,7 +80,7 @@ def turned_video():
 @pytest.fixture(scope="module")
 def video():
     avatar = turned_video()
-    return avatar, talker_of(avatar, head_motion="off")
+    return avatar, warper_of(avatar, head_motion="off")
 
 
 @pytest.mark.parametrize("mouth", MOUTHS)

@@ -15,19 +15,19 @@ from tests.engines.warp.drawn import (
     mesh_of,
     picture_of,
     still,
-    talker_of,
     values_of,
+    warper_of,
 )
 
 
 def moved_by(avatar, **pose):
-    talker = talker_of(avatar)
+    talker = warper_of(avatar)
     patch = talker.patch(0, values_of(), Movement(pose=HeadPose(**pose)))
     return laid_over(avatar.pictures[0], patch)
 
 
 def test_what_rests_is_made_once():
-    talker = talker_of(still())
+    talker = warper_of(still())
     resting = talker.patch(0, values_of(), Movement(pose=HeadPose(pitch=0.02)))
     assert talker.patch(0, values_of(), Movement(pose=HeadPose(pitch=0.02))) is resting
 
@@ -37,7 +37,7 @@ def test_pictures_move_and_videos_do_not():
     assert (moved_by(picture, yaw=0.05) != picture.pictures[0]).any()
     meshes = [mesh_of(), mesh_of()]
     video = DrawnAvatar([picture_of(mesh) for mesh in meshes], meshes)
-    talker = talker_of(video)
+    talker = warper_of(video)
     with_pose, without = (
         talker.patch(0, values_of(), Movement(pose=HeadPose(yaw=yaw))) for yaw in (0.05, 0.0)
     )
@@ -79,7 +79,7 @@ def test_a_turn_moves_the_nose_more_than_the_outline_and_folds_nothing(degrees):
 
 def test_raised_brows_move_up_and_the_mouth_stays():
     avatar = still()
-    talker = talker_of(avatar)
+    talker = warper_of(avatar)
     raised = Movement({"browInnerUp": 1.0, "browOuterUpLeft": 1.0, "browOuterUpRight": 1.0})
     moved = laid_over(avatar.pictures[0], talker.patch(0, values_of(), raised))
     changed = (moved != avatar.pictures[0]).any(axis=2)

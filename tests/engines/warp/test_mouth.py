@@ -19,15 +19,15 @@ from tests.engines.warp.drawn import (
     mesh_of,
     picture_of,
     still,
-    talker_of,
     values_of,
+    warper_of,
 )
 
 BROWS = Movement({"browInnerUp": 0.5})
 
 
 def rendered(avatar, values, index=0, movement=STILL, **options):
-    patch = talker_of(avatar, **options).patch(index, values, movement)
+    patch = warper_of(avatar, **options).patch(index, values, movement)
     return laid_over(avatar.pictures[index], patch)
 
 
@@ -54,7 +54,7 @@ def test_nothing_changes_away_from_the_face(mouth, roll):
 @pytest.mark.parametrize("mouth", sorted(MOUTHS))
 def test_the_patch_ends_without_a_seam(mouth):
     avatar = still()
-    patch = talker_of(avatar).patch(0, MOUTHS[mouth], BROWS)
+    patch = warper_of(avatar).patch(0, MOUTHS[mouth], BROWS)
     height, width = patch.pixels.shape[:2]
     source = avatar.pictures[0][patch.y : patch.y + height, patch.x : patch.x + width]
     for rows, columns in ((slice(0, 2), slice(None)), (slice(None), slice(0, 2))):
@@ -65,7 +65,7 @@ def test_the_patch_ends_without_a_seam(mouth):
 
 def test_the_same_mouth_gives_the_same_pixels_later_too():
     avatar = still()
-    talker = talker_of(avatar)
+    talker = warper_of(avatar)
     first = talker.patch(0, WIDE).pixels
     talker.patch(0, MOUTHS["round"])
     assert (talker.patch(0, WIDE).pixels == first).all()
@@ -82,7 +82,7 @@ def opening_height(before, after):
 
 def test_the_mouth_opens_as_far_as_it_is_told():
     avatar = still()
-    talker = talker_of(avatar, head_motion="off")
+    talker = warper_of(avatar, head_motion="off")
     seen, meant = [], []
     for jaw in np.linspace(0.0, 1.0, 11):
         values = values_of(jawOpen=jaw)
@@ -127,7 +127,7 @@ def test_a_videos_own_mouth_is_taken_out():
     gaps = [0.0, 0.05, 0.15, 0.05, 0.0, 0.0, 0.1, 0.02]
     meshes = [mesh_of(gap=gap, shift=(index, 0)) for index, gap in enumerate(gaps)]
     avatar = DrawnAvatar([picture_of(mesh, teeth=True) for mesh in meshes], meshes)
-    talker = talker_of(avatar)
+    talker = warper_of(avatar)
     for index, gap in enumerate(gaps):
         patch = talker.patch(index, MOUTHS["rest"])
         shut = laid_over(avatar.pictures[index], patch)
@@ -142,7 +142,7 @@ def test_a_frame_without_a_face_is_left_alone():
     mesh = mesh_of()
     picture = picture_of(mesh)
     avatar = DrawnAvatar([picture, picture], [mesh, None])
-    assert talker_of(avatar).patch(1, WIDE) is None
+    assert warper_of(avatar).patch(1, WIDE) is None
 
 
 def test_turned_and_tilted_heads_open_along_their_own_down():
@@ -160,7 +160,7 @@ def test_turned_and_tilted_heads_open_along_their_own_down():
 
 def test_transparency_follows_the_source():
     avatar = still(alpha=True)
-    talker = talker_of(avatar)
+    talker = warper_of(avatar)
     rest = talker.patch(0, MOUTHS["rest"])
     height, width = rest.matte.shape
     window = np.s_[rest.y : rest.y + height, rest.x : rest.x + width]
@@ -197,9 +197,9 @@ def test_making_only_what_moves_changes_nothing(mouth, monkeypatch):
 
     avatar = still(gap=0.1, teeth=True)
     narrow = rendered(avatar, MOUTHS[mouth])
-    small = talker_of(avatar).patch(0, MOUTHS[mouth]).pixels.shape
+    small = warper_of(avatar).patch(0, MOUTHS[mouth]).pixels.shape
     monkeypatch.setattr(module, "_narrowed", lambda scene, moved: (scene, moved))
     whole = rendered(avatar, MOUTHS[mouth])
     assert np.abs(narrow.astype(int) - whole).max() <= 1  # cubic weights come from a table
-    large = talker_of(avatar).patch(0, MOUTHS[mouth]).pixels.shape
+    large = warper_of(avatar).patch(0, MOUTHS[mouth]).pixels.shape
     assert small[0] * small[1] < large[0] * large[1]

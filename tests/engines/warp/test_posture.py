@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from masktalk.engines.warp.opening_calibration import ASKED, Posture
+from masktalk.engines.warp.opening_calibration import ASKED, OpeningCalibration
 from masktalk.engines.warp.prepared_data import learn, unpacked
 from masktalk.engines.warp.shape import read_channels
 from masktalk.faces.measures import measure_mesh
@@ -21,35 +21,38 @@ def test_a_picture_opens_as_it_is_asked_to():
     values = values_of(jawOpen=0.4, mouthLowerDown=0.2, mouthUpperUp=0.1)
     channels = read_channels(values)
     posture = unpacked(learn(still())).posture
-    assert posture == Posture()
+    assert posture == OpeningCalibration()
     assert posture.taken(channels) == channels
 
 
 def test_an_idle_video_says_nothing_about_speaking():
-    assert Posture.seen_in(np.full(100, 0.03, np.float32), RATE) == Posture()
+    assert OpeningCalibration.seen_in(np.full(100, 0.03, np.float32), RATE) == OpeningCalibration()
     yawning = np.zeros(250, np.float32)
-    assert Posture.seen_in(yawning, RATE) == Posture()
+    assert OpeningCalibration.seen_in(yawning, RATE) == OpeningCalibration()
 
 
 def test_pauses_do_not_make_a_talker_quieter():
     said = talking(0.12, 0.05, 4)
     pause = np.full(1000, said[0], np.float32)
-    alone = Posture.seen_in(said, RATE)
-    assert Posture.seen_in(np.concatenate([pause, said]), RATE).mean == pytest.approx(
+    alone = OpeningCalibration.seen_in(said, RATE)
+    assert OpeningCalibration.seen_in(np.concatenate([pause, said]), RATE).mean == pytest.approx(
         alone.mean, abs=0.004
     )
 
 
 @pytest.mark.parametrize("mean", [0.04, 0.14])
 def test_the_longer_somebody_talks_the_more_it_counts(mean):
-    away = [abs(Posture.seen_in(talking(mean, 0.03, s), RATE).mean - mean) for s in (1, 3, 12)]
+    away = [
+        abs(OpeningCalibration.seen_in(talking(mean, 0.03, s), RATE).mean - mean)
+        for s in (1, 3, 12)
+    ]
     assert away[0] > away[1] > away[2]
     assert away[2] < 0.2 * abs(mean - ASKED)
 
 
 def test_closed_lips_stay_closed_and_more_opens_more():
     for mean in (0.03, 0.09, 0.16):
-        posture = Posture.seen_in(np.maximum(talking(mean, 0.06, 3), 0), RATE)
+        posture = OpeningCalibration.seen_in(np.maximum(talking(mean, 0.06, 3), 0), RATE)
         openings = [posture.opening(asked) for asked in np.linspace(0, 0.4, 41)]
         assert openings[0] == 0
         assert openings[1] < 0.035
@@ -57,7 +60,7 @@ def test_closed_lips_stay_closed_and_more_opens_more():
 
 
 def test_channels_open_by_what_the_posture_says():
-    posture = Posture.seen_in(talking(0.15, 0.06, 5), RATE)
+    posture = OpeningCalibration.seen_in(talking(0.15, 0.06, 5), RATE)
     channels = read_channels(
         values_of(jawOpen=0.25, mouthClose=0.05, mouthLowerDown=0.1, mouthUpperUp=0.1)
     )

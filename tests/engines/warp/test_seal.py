@@ -19,8 +19,8 @@ from tests.engines.warp.drawn import (
     mesh_of,
     picture_of,
     skin_of,
-    talker_of,
     values_of,
+    warper_of,
 )
 from tests.engines.warp.test_mouth import talker_lines
 
@@ -50,7 +50,7 @@ def grinning(beyond):
 def test_no_tooth_shows_between_closed_lips(beyond, mouth):
     mesh, picture = grinning(beyond)
     avatar = DrawnAvatar([picture], [mesh])
-    patch = talker_of(avatar, head_motion="off").patch(0, MOUTHS[mouth])
+    patch = warper_of(avatar, head_motion="off").patch(0, MOUTHS[mouth])
     shut = laid_over(picture, patch)
     pale = shut.min(axis=-1) > 150  # the drawn lips are (170, 80, 80)
     assert pale[mask_of(mesh, 0.1)].sum() < 0.02 * mask_of(mesh).sum()
@@ -83,7 +83,7 @@ def test_a_mouth_at_the_pictures_edge_and_one_out_of_it():
 
 def test_the_fold_beside_the_corners_unfolds_as_a_mouth_opens_wide():
     mesh = mesh_of()
-    talker = talker_of(DrawnAvatar([picture_of(mesh)], [mesh]), head_motion="off")
+    talker = warper_of(DrawnAvatar([picture_of(mesh)], [mesh]), head_motion="off")
     scene = talker._scene(0)
     from masktalk.engines.warp.scene import moved_lines
     from masktalk.engines.warp.shape import mouth_motion, read_channels
@@ -106,7 +106,7 @@ def test_the_line_where_lips_meet_is_not_brighter_than_they_are(roll):
     middle = (mesh[[UPPER_LIP_RINGS[-1][k] for k in (2, 4, 6)]] + mesh[[LOWER_LIP_RINGS[-1][k]
               for k in (2, 4, 6)]]) / 2  # fmt: skip
     cv2.polylines(picture, [np.round(middle[:, :2]).astype(np.int32)], False, TEETH, 14)
-    talker = talker_of(DrawnAvatar([picture], [mesh]), head_motion="off")
+    talker = warper_of(DrawnAvatar([picture], [mesh]), head_motion="off")
     talker._seal_of = lambda *_: None  # what is not covered must not be looked at either
     shut = laid_over(picture, talker.patch(0, values_of())).astype(np.float32)
     scene = talker._scene(0)
@@ -132,7 +132,7 @@ def shut_line(talker):
 
 
 def test_the_skin_under_a_pressed_lip_follows_it():
-    talker = talker_of(DrawnAvatar([picture_of(mesh_of())], [mesh_of()]), head_motion="off")
+    talker = warper_of(DrawnAvatar([picture_of(mesh_of())], [mesh_of()]), head_motion="off")
     from masktalk.engines.warp.shape import mouth_motion, read_channels
     from masktalk.landmarks import SKIN, SKIN_JAW_FOLLOW
 

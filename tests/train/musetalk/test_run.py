@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import torch
 
+from masktalk.engines.musetalk.model_bundle import Files, ModelBundle
 from masktalk.engines.musetalk.networks import load_unet
 from masktalk.engines.musetalk.options import MuseTalkOptions
-from masktalk.engines.musetalk.studio import Files, Studio
 from masktalk.errors import InputError, OptionError, OutputError, WeightsError
 from masktalk.media import Writer, WriterOptions
 from masktalk.train.musetalk import clips
@@ -96,7 +96,7 @@ def test_a_run_renders_and_merges(
     plain = load_unet(merged, config, torch.float32, "cpu").state_dict()
     given = {"models": models, "device": "cpu", "precision": "fp32"}
     tuned = MuseTalkOptions(**given, finetuned=run)
-    compute = Studio(Files.find(tuned), _compute())
+    compute = ModelBundle(Files.find(tuned), _compute())
     state = compute.networks.unet.state_dict()
     before = load_unet(base, config, torch.float32, "cpu").state_dict()
     assert any((state[key] != before[key]).any() for key in state)

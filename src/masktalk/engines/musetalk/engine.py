@@ -31,9 +31,9 @@ from masktalk.speech.silence import SilenceGate
 from masktalk.types import FloatArray, Patch
 
 if TYPE_CHECKING:
-    from masktalk.engines.musetalk.material import Materials
-    from masktalk.engines.musetalk.painter import Step
-    from masktalk.engines.musetalk.studio import Studio
+    from masktalk.engines.musetalk.batch_pipeline import Step
+    from masktalk.engines.musetalk.frame_cache import FrameCache
+    from masktalk.engines.musetalk.model_bundle import ModelBundle
 
 logger = logging.getLogger(__name__)
 
@@ -61,17 +61,17 @@ class MuseTalkEngine(Engine):
     options: MuseTalkOptions
 
     def __init__(self, options: EngineOptions | None = None) -> None:
-        from masktalk.engines.musetalk.studio import Files
+        from masktalk.engines.musetalk.model_bundle import Files
 
         super().__init__(options)
         self._files = Files.find(self.options)
-        self._studio: Studio | None = None
+        self._studio: ModelBundle | None = None
 
     @property
-    def studio(self) -> Studio:
+    def studio(self) -> ModelBundle:
         """The networks, loaded when first asked for."""
         if self._studio is None:
-            from masktalk.engines.musetalk.studio import studio_of
+            from masktalk.engines.musetalk.model_bundle import studio_of
 
             self._studio = studio_of(self._files, self.options)
         return self._studio
@@ -121,7 +121,7 @@ class MuseTalkEngine(Engine):
 
     def speak(self, avatar: Avatar, speech: Speech) -> Iterator[Patch | None]:
         """Yield one patch or None a frame; see ``Engine.speak``."""
-        from masktalk.engines.musetalk.painter import Painter
+        from masktalk.engines.musetalk.batch_pipeline import BatchPipeline
 
         boxes = self.boxes(avatar)
         materials = self._materials(avatar, boxes)
@@ -130,7 +130,7 @@ class MuseTalkEngine(Engine):
         groups = self._groups(speech, blocks)
         batches = (self._steps(avatar, speech, boxes, gate, group) for group in groups)
         try:
-            painter = Painter(self.studio.generator, materials)
+            painter = BatchPipeline(self.studio.generator, materials)
             yield from painter.run(batches, ahead=speech.recorded)
         finally:
             materials.close()
@@ -156,7 +156,7 @@ class MuseTalkEngine(Engine):
         gate: SilenceGate,
         group: Sequence[Prompt],
     ) -> list[Step]:
-        from masktalk.engines.musetalk.painter import Step
+        from masktalk.engines.musetalk.batch_pipeline import Step
 
         steps: list[Step] = []
         for prompt in group:
@@ -167,9 +167,9 @@ class MuseTalkEngine(Engine):
             steps.append(Step(index, prompt.tokens, weight))
         return steps
 
-    def _materials(self, avatar: Avatar, boxes: Sequence[Box | None]) -> Materials:
+    def _materials(self, avatar: Avatar, boxes: Sequence[Box | None]) -> FrameCache:
+        from masktalk.engines.musetalk.frame_cache import FORMAT, FrameCache
         from masktalk.engines.musetalk.masks import MaskMaker
-        from masktalk.engines.musetalk.material import FORMAT, Materials
 
         studio, options = self.studio, self.options
         facts = {
@@ -182,7 +182,7 @@ class MuseTalkEngine(Engine):
         folder = prepared_folder(avatar, self.capabilities.name, facts)
         masks = MaskMaker(studio.parser, options.masks)
         size = studio.networks.picture_size
-        return Materials(avatar, boxes, folder, studio.encode, masks, size)
+        return FrameCache(avatar, boxes, folder, studio.encode, masks, size)
 
 
 def _batched(prompts: Iterator[Prompt], size: int) -> Iterator[Sequence[Prompt]]:

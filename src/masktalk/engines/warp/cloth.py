@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from masktalk.engines.warp.fabric import Fabric, light_up
+from masktalk.engines.warp.cloth_tracker import ClothTracker
+from masktalk.engines.warp.fabric import Fabric, apply_shading
 from masktalk.engines.warp.face_axes import fit_pose
-from masktalk.engines.warp.field import DENSITY, sample, smooth_step, turned_round
+from masktalk.engines.warp.field import DENSITY, invert_displacement, sample, smooth_step
 from masktalk.engines.warp.head import Lean
 from masktalk.engines.warp.lips import trimmed
 from masktalk.engines.warp.mouth import warp_pixels
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, leaned
-from masktalk.engines.warp.seat import Seat
 from masktalk.engines.warp.shape import CHIN_DROP, Channels
 from masktalk.landmarks import CHIN, FACE_OVAL, JAWLINE, MOUTH_CORNERS, NOSE_BASE
 from masktalk.types import FloatArray, Frame, Patch
@@ -38,7 +38,7 @@ _STEEP = 0.6  # light on cloth comes at least so much from above
 
 
 @dataclass(frozen=True, eq=False)
-class Drape:
+class ClothDeformation:
     """Displacement of an avatar's cloth per unit of movement under it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Drape:
     drop: ClassVar[float] = CHIN_DROP
 
     @classmethod
-    def over(cls, rig: Rig) -> Drape:
+    def over(cls, rig: Rig) -> ClothDeformation:
         """Lay cloth over the face of a rig."""
         middle = rig.base[list(MOUTH_CORNERS[:2])].mean(axis=0)
         shape = (rig.grid.rows, rig.grid.columns)
@@ -155,7 +155,13 @@ class Cloth:
     """
 
     def __init__(
-        self, fabric: Fabric, seat: Seat, drape: Drape, *, strength: float, light: FloatArray
+        self,
+        fabric: Fabric,
+        seat: ClothTracker,
+        drape: ClothDeformation,
+        *,
+        strength: float,
+        light: FloatArray,
     ) -> None:
         self._fabric, self._seat, self._drape = fabric, seat, drape
         self._strength, self._shades = strength, drape.shades(_from_above(light))
@@ -169,8 +175,8 @@ class Cloth:
         index, face = next((i, face) for i, face in enumerate(avatar.faces) if face is not None)
         pose = fit_pose(trimmed(face.mesh))
         fabric = Fabric.read(avatar.frame(index), pose, rig, folds * min(strength, 1.0))
-        seat = Seat(avatar.faces, float(avatar.rate), index)
-        return cls(fabric, seat, Drape.over(rig), strength=strength, light=light)
+        seat = ClothTracker(avatar.faces, float(avatar.rate), index)
+        return cls(fabric, seat, ClothDeformation.over(rig), strength=strength, light=light)
 
     def patch(
         self, index: int, frame: Frame, scene: Scene, channels: Channels, lean: Lean | None = None
@@ -187,13 +193,13 @@ class Cloth:
         amounts = cloth_amounts(channels, self._strength)
         forward = np.tensordot(amounts, self._drape.shifts, axes=1).astype(np.float32)
         at = leaned(scene, lean)
-        source = turned_round(forward, at, _STEPS)
+        source = invert_displacement(forward, at, _STEPS)
         laid = self._laid_over(index, frame)
         patch = warp_pixels(laid, scene.grid, displacement(scene, at, source - at))
         # Shade stays on the cloth that it is on: it goes where the cloth goes.
         tone = sample(self._tone(amounts), source)
         lit = _lit(tone, scene.grid.step)
-        light_up(patch.pixels[lit], scene.grid.spread(tone)[lit])
+        apply_shading(patch.pixels[lit], scene.grid.spread(tone)[lit])
         return patch
 
     def _tone(self, amounts: FloatArray) -> FloatArray:

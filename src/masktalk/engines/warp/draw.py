@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from masktalk.engines.warp.cloth import Drape
+from masktalk.engines.warp.cloth import ClothDeformation
 from masktalk.engines.warp.edges import Box, LipEdges, box_around
-from masktalk.engines.warp.field import smooth_step, turned_round
+from masktalk.engines.warp.field import invert_displacement, smooth_step
 from masktalk.engines.warp.head import Lean
-from masktalk.engines.warp.interior import Plates, blend, render_interior
+from masktalk.engines.warp.interior import InteriorLayers, blend, render_interior
 from masktalk.engines.warp.mouth import inside_place, warp_pixels
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Scene, displacement, head_shift, leaned, smooth_lines
@@ -116,8 +116,8 @@ def draw_frame(
     canvas: Canvas,
     scene: Scene,
     rig: Rig,
-    plates: Plates,
-    cloth: Drape,
+    plates: InteriorLayers,
+    cloth: ClothDeformation,
     channels: Channels,
     lean: Lean | None = None,
 ) -> Patch:
@@ -134,7 +134,7 @@ def draw_frame(
     """
     at = leaned(scene, lean)
     drop = np.float32(_JAW * channels.jaw * rig.amplitude * cloth.drop)
-    away = displacement(scene, at, turned_round(cloth.shifts[0] * drop, at) - at)
+    away = displacement(scene, at, invert_displacement(cloth.shifts[0] * drop, at) - at)
     patch = warp_pixels(Frame(canvas.pixels), scene.grid, away)
     if canvas.manner == "grille":  # it has no corners to draw apart
         channels = replace(channels, stretch=0 * channels.stretch, smile=0 * channels.smile)
@@ -176,7 +176,7 @@ def _drawn(
     canvas: Canvas,
     scene: Scene,
     rig: Rig,
-    plates: Plates,
+    plates: InteriorLayers,
     channels: Channels,
     box: Box,
     lines: FloatArray,
@@ -203,7 +203,7 @@ def _inside(
     canvas: Canvas,
     scene: Scene,
     rig: Rig,
-    plates: Plates,
+    plates: InteriorLayers,
     channels: Channels,
     box: Box,
     opening: FloatArray,

@@ -24,11 +24,11 @@ from masktalk.engines.warp.behaving import (
     undriven,
     with_edits,
 )
-from masktalk.engines.warp.cloth import Cloth, Drape
+from masktalk.engines.warp.cloth import Cloth, ClothDeformation
 from masktalk.engines.warp.draw import Canvas, draw_frame, read_canvas
 from masktalk.engines.warp.eyes import Edit
 from masktalk.engines.warp.head import HeadField, Lean
-from masktalk.engines.warp.interior import Plates
+from masktalk.engines.warp.interior import InteriorLayers
 from masktalk.engines.warp.limited import LimitedMouth
 from masktalk.engines.warp.mouth import speak_frame
 from masktalk.engines.warp.prepared_data import Prepared, load_or_make
@@ -110,7 +110,7 @@ class WarpEngine(Engine):
         """Yield one patch or None a frame; see ``Engine.speak``."""
         articulator = speech.articulator or make_articulator()
         driven = speech.movement
-        talker = Talker(avatar, load_or_make(avatar), self.options, driven=driven is not None)
+        talker = FrameWarper(avatar, load_or_make(avatar), self.options, driven=driven is not None)
         options = behaviour_options(self.options, avatar)
         behaviour = Behaviour(
             undriven(options, driven) if speech.behaves else replace(options, energy=0.0)
@@ -125,7 +125,7 @@ class WarpEngine(Engine):
             yield talker.patch(index, moment.values, movement) if wanted else None
 
 
-class Talker:
+class FrameWarper:
     """Makes one avatar's patches; keeps the last frame's preparation at hand.
 
     Args:
@@ -144,14 +144,14 @@ class Talker:
         self._options = options
         self._made: tuple[tuple[Frame, tuple[float, ...], Lean | None], Patch | None] | None = None
         self._last: tuple[int, Scene] | None = None
-        self._drape: Drape | None = None
+        self._drape: ClothDeformation | None = None
         self._eyes = FrameEyes(avatar)
         behaviour = behaviour_options(options, avatar)
         self._head: HeadField | None = None
         if behaviour.head or behaviour.expression or driven:
             self._head = HeadField.around(self._rig.base)
         if avatar.mouth == "draw":
-            self._drape = Drape.over(self._rig)
+            self._drape = ClothDeformation.over(self._rig)
         self._cloth: Cloth | None = None
         if avatar.mouth == "cloth":
             self._cloth = Cloth.of(
@@ -164,7 +164,7 @@ class Talker:
         self._canvas: tuple[int, Canvas] | None = None
         self._limited: tuple[int, LimitedMouth | None] | None = None
         self._seal: tuple[int, Seal | None] | None = None
-        self._inside: tuple[int, Plates] | None = None
+        self._inside: tuple[int, InteriorLayers] | None = None
 
     def patch(self, index: int, values: FloatArray, movement: Movement = STILL) -> Patch | None:
         """Return the patch for the avatar's frame ``index``; None where it has no face.
@@ -219,7 +219,7 @@ class Talker:
             self._last = (index, Scene.of(face.mesh, self._rig, still=still, head=self._head))
         return self._last[1]
 
-    def _plates_of(self, index: int, scene: Scene) -> Plates:
+    def _plates_of(self, index: int, scene: Scene) -> InteriorLayers:
         if self._inside is None or self._inside[0] != index:
             self._inside = (index, self._donors.seen_from(self._plates, scene.pose))
         return self._inside[1]

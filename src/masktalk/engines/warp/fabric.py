@@ -121,11 +121,11 @@ class Fabric:
         there[:, 2] -= low
         tone = cv2.warpAffine(self.relief, there, (int(size[0]), int(size[1])))
         pixels = frame.region(*low.tolist(), *high.tolist()).copy()
-        light_up(pixels, np.asarray(tone, np.float32))
+        apply_shading(pixels, np.asarray(tone, np.float32))
         return frame.with_region(int(low[0]), int(low[1]), pixels)
 
 
-def light_up(pixels: UInt8Array, tone: FloatArray) -> None:
+def apply_shading(pixels: UInt8Array, tone: FloatArray) -> None:
     """Shade (h, w, 3) pixels in place; part of the light is specular, so black cloth shines too."""
     gain = (tone * 256.0).astype(np.int16)[..., None]
     lit = pixels[..., :3].astype(np.int16)

@@ -116,7 +116,7 @@ def sample(field: FloatArray, at: FloatArray, outside: float | None = None) -> F
     )
 
 
-def turned_round(forward: FloatArray, at: FloatArray, steps: int = _STEPS) -> FloatArray:
+def invert_displacement(forward: FloatArray, at: FloatArray, steps: int = _STEPS) -> FloatArray:
     """Invert a displacement field at positions ``at``.
 
     Fixed-point iteration x <- y - f(x), which converges while f is less steep than 1.

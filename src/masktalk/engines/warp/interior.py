@@ -36,7 +36,7 @@ _PLATE_BLUR = 0.55
 
 
 @dataclass(frozen=True, eq=False)
-class Plates:
+class InteriorLayers:
     """Painted once for an avatar.
 
     Attributes:
@@ -67,7 +67,7 @@ class Plates:
     soft: float
 
 
-def paint_plates(style: Style, unit: float) -> Plates:
+def paint_plates(style: Style, unit: float) -> InteriorLayers:
     """Paint for a picture in which a mouth unit is ``unit`` pixels."""
     scale = float(np.clip(unit * 1.25, 40.0, 420.0))
     x, y = _plate_coordinates(scale)
@@ -80,7 +80,7 @@ def paint_plates(style: Style, unit: float) -> Plates:
     lower *= 1.0 - style.flat  # a cartoon shows a row of teeth and a tongue, no more
     soft = _PLATE_BLUR * style.blur * scale / unit
     plates = [_blurred(plate, soft) for plate in (upper, lower, _tongue(x, y, style))]
-    return Plates(
+    return InteriorLayers(
         upper=plates[0],
         lower=plates[1],
         tongue=plates[2],
@@ -95,7 +95,7 @@ def paint_plates(style: Style, unit: float) -> Plates:
     )
 
 
-def upper_row(plates: Plates, edge: float) -> FloatArray:
+def upper_row(plates: InteriorLayers, edge: float) -> FloatArray:
     """(h, w) 0..1 the upper teeth on a plate, their cutting edges ``edge`` mouth units down."""
     x, y = _plate_coordinates(plates.scale)
     white = np.full(3, 255, np.float32)
@@ -202,7 +202,9 @@ class Place:
     light: float = 1.0
 
 
-def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: float) -> FloatArray:
+def render_interior(
+    plates: InteriorLayers, place: Place, opening: FloatArray, unit: float
+) -> FloatArray:
     """(h, w, 3) float32 colours of the inside, to be shown where ``opening`` is above 0.
 
     Args:
@@ -232,7 +234,7 @@ def render_interior(plates: Plates, place: Place, opening: FloatArray, unit: flo
     return inside
 
 
-def softened(opening: FloatArray, plates: Plates) -> FloatArray:
+def softened(opening: FloatArray, plates: InteriorLayers) -> FloatArray:
     """Blur the edge of an (h, w) opening as much as the picture's edges are."""
     sigma = 0.6 * plates.soft
     return np.asarray(cv2.GaussianBlur(opening, (0, 0), sigma), np.float32)
@@ -248,7 +250,7 @@ def _placed(
     return np.asarray(cv2.warpAffine(plate, matrix, size, flags=cv2.INTER_LINEAR), np.float32)
 
 
-def _lost(opening: FloatArray, unit: float, plates: Plates, light: float) -> FloatArray:
+def _lost(opening: FloatArray, unit: float, plates: InteriorLayers, light: float) -> FloatArray:
     """(h, w, 3) what light does not reach the inside, which flesh around it tints.
 
     Less reaches what lies close under the lips and deep in the corners.

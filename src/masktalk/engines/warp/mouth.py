@@ -11,7 +11,7 @@ from masktalk.engines.warp.edges import Box, LipEdges, mouth_box
 from masktalk.engines.warp.field import PixelGrid
 from masktalk.engines.warp.flesh import with_flesh
 from masktalk.engines.warp.head import Lean
-from masktalk.engines.warp.interior import Place, Plates, blend, render_interior, softened
+from masktalk.engines.warp.interior import InteriorLayers, Place, blend, render_interior, softened
 from masktalk.engines.warp.rig import Rig
 from masktalk.engines.warp.scene import Moved, Scene, head_shift, move
 from masktalk.engines.warp.seal import Seal
@@ -25,7 +25,7 @@ def speak_frame(
     frame: Frame,
     scene: Scene,
     rig: Rig,
-    plates: Plates,
+    plates: InteriorLayers,
     channels: Channels,
     lean: Lean | None = None,
     seal: Seal | None = None,

@@ -31,7 +31,7 @@ _JAW, _LOWER, _UPPER = 0.36, 0.06, 0.03
 
 
 @dataclass(frozen=True)
-class Posture:
+class OpeningCalibration:
     """Opening calibration of one speaker; the identity by default.
 
     Attributes:
@@ -46,7 +46,7 @@ class Posture:
     steepest: float = 1.0
 
     @classmethod
-    def seen_in(cls, gaps: FloatArray, rate: float, size: float = 1.0) -> Posture:
+    def seen_in(cls, gaps: FloatArray, rate: float, size: float = 1.0) -> OpeningCalibration:
         """Return the posture of a video.
 
         Args:
@@ -72,7 +72,7 @@ class Posture:
         """Return the channels of an average talker as this one does them."""
         lower, upper = float(channels.lower_down.mean()), float(channels.upper_up.mean())
         asked = _JAW * channels.parting + _LOWER * lower + _UPPER * upper
-        if asked <= 0 or self == Posture():
+        if asked <= 0 or self == OpeningCalibration():
             return channels
         factor = np.float32(self.opening(asked) / asked)
         return replace(

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from masktalk.engines.warp.donor import (
-    Donors,
+from masktalk.engines.warp.face_axes import fit_pose
+from masktalk.engines.warp.interior import InteriorLayers, paint_plates
+from masktalk.engines.warp.lips import Lips, read_lips
+from masktalk.engines.warp.opening_calibration import OpeningCalibration
+from masktalk.engines.warp.resting import resting_mouth
+from masktalk.engines.warp.rig import Rig
+from masktalk.engines.warp.style import Style, read_style
+from masktalk.engines.warp.teeth_samples import (
+    TeethSamples,
     candidates,
     chosen,
     facing,
     teeth_score,
     with_own_teeth,
 )
-from masktalk.engines.warp.face_axes import fit_pose
-from masktalk.engines.warp.interior import Plates, paint_plates
-from masktalk.engines.warp.lips import Lips, read_lips
-from masktalk.engines.warp.opening_calibration import Posture
-from masktalk.engines.warp.resting import resting_mouth
-from masktalk.engines.warp.rig import Rig
-from masktalk.engines.warp.style import Style, read_style
 from masktalk.errors import InputError
 from masktalk.media import write_arrays
 from masktalk.types import Face
@@ -55,9 +55,9 @@ class Prepared:
 
     rig: Rig
     style: Style
-    plates: Plates
-    posture: Posture
-    donors: Donors
+    plates: InteriorLayers
+    posture: OpeningCalibration
+    donors: TeethSamples
 
 
 def load_or_make(avatar: Avatar) -> Prepared:
@@ -95,7 +95,7 @@ def learn(avatar: Avatar) -> Arrays:
     plates, donors = _own_teeth(avatar, looked, plates, rest, style)
     posture = _posture(avatar, rest)
     arrays: Arrays = {"version": np.array(_VERSION), "frontal": frontal, "base": base}
-    parts: dict[str, Lips | Style | Plates | Posture | Donors]
+    parts: dict[str, Lips | Style | InteriorLayers | OpeningCalibration | TeethSamples]
     parts = {"rest": rest, "style": style, "plates": plates, "posture": posture}
     parts["donors"] = donors
     for name, record in parts.items():
@@ -103,12 +103,14 @@ def learn(avatar: Avatar) -> Arrays:
     return arrays
 
 
-def _posture(avatar: Avatar, rest: Lips) -> Posture:
+def _posture(avatar: Avatar, rest: Lips) -> OpeningCalibration:
     faces = [face for face in avatar.faces[:_MOST_HEARD] if face is not None]
     if avatar.is_image or avatar.mouth != "open" or not faces:
-        return Posture()
+        return OpeningCalibration()
     gaps = np.array([read_lips(fit_pose(face.mesh).frontal).gap for face in faces], np.float32)
-    return Posture.seen_in(np.maximum(gaps, 0), float(avatar.rate), Rig.amplitude_of(rest))
+    return OpeningCalibration.seen_in(
+        np.maximum(gaps, 0), float(avatar.rate), Rig.amplitude_of(rest)
+    )
 
 
 def _drawn_style(style: Style) -> Style:
@@ -120,8 +122,8 @@ def _drawn_style(style: Style) -> Style:
 
 
 def _own_teeth(
-    avatar: Avatar, faces: dict[int, Face], plates: Plates, rest: Lips, style: Style
-) -> tuple[Plates, Donors]:
+    avatar: Avatar, faces: dict[int, Face], plates: InteriorLayers, rest: Lips, style: Style
+) -> tuple[InteriorLayers, TeethSamples]:
     """Plates with the teeth of the frame that shows them best, and those of other poses."""
     poses = {index: fit_pose(face.mesh) for index, face in faces.items()}
     scores = {
@@ -135,7 +137,9 @@ def _own_teeth(
         for index in taken
     ]
     best = found[0] if found else plates
-    return best, Donors.of(found or [plates], [facing(poses[index]) for index in taken] or [_AHEAD])
+    return best, TeethSamples.of(
+        found or [plates], [facing(poses[index]) for index in taken] or [_AHEAD]
+    )
 
 
 def unpacked(arrays: Arrays) -> Prepared:
@@ -145,13 +149,13 @@ def unpacked(arrays: Arrays) -> Prepared:
     return Prepared(
         rig=rig,
         style=_record(Style, "style", arrays),
-        plates=_record(Plates, "plates", arrays),
-        posture=_record(Posture, "posture", arrays),
-        donors=_record(Donors, "donors", arrays),
+        plates=_record(InteriorLayers, "plates", arrays),
+        posture=_record(OpeningCalibration, "posture", arrays),
+        donors=_record(TeethSamples, "donors", arrays),
     )
 
 
-_Record = TypeVar("_Record", Lips, Style, Plates, Posture, Donors)
+_Record = TypeVar("_Record", Lips, Style, InteriorLayers, OpeningCalibration, TeethSamples)
 
 
 def _record(kind: type[_Record], name: str, arrays: Arrays) -> _Record:

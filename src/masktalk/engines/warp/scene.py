@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from masktalk.engines.warp.face_axes import Pose, fit_pose
-from masktalk.engines.warp.field import DENSITY, PixelGrid, sample, turned_round
+from masktalk.engines.warp.field import DENSITY, PixelGrid, invert_displacement, sample
 from masktalk.engines.warp.folding import BoolArray, lip_sides, unfold
 from masktalk.engines.warp.head import HeadField, Lean
 from masktalk.engines.warp.lips import Lips, read_lips, trimmed
@@ -193,7 +193,7 @@ def _shift(rig: Rig, field: FloatArray, own: FloatArray | None, at: FloatArray) 
     field = field * rig.window[..., None]
     # Not how far the point lies from its own place: where the inverse is not exact, on the far
     # side of a turned head, that would move what the field leaves alone.
-    return sample(field, turned_round(field if own is None else own + field, at))
+    return sample(field, invert_displacement(field if own is None else own + field, at))
 
 
 def _unfolded(scene: Scene, shift: FloatArray, shown: BoolArray) -> FloatArray:

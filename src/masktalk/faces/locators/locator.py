@@ -13,7 +13,7 @@ from masktalk.faces.closing import Closing
 from masktalk.types import FloatArray, Frame, MouthState
 
 if TYPE_CHECKING:
-    from masktalk.faces.multi_crop import Look
+    from masktalk.faces.multi_crop import MultiCropEstimate
 
 #: ``quick`` looks once; ``usual`` goes on until a face is found, ``every`` until even
 #: those that do not strike the eye are.
@@ -38,7 +38,7 @@ class Sighting:
     confidence: float
     located_by: str
     mouth_state: MouthState | None = None
-    look: Look | None = None
+    look: MultiCropEstimate | None = None
     keypoints: Mapping[str, FloatArray] = field(default_factory=dict)
     evidence: str = ""
 

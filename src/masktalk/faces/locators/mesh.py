@@ -9,7 +9,7 @@ import numpy as np
 
 from masktalk.faces.covered import is_guessed, mouth_state, uncover
 from masktalk.faces.locators.locator import Effort, Locator, Sighting
-from masktalk.faces.multi_crop import Examiner, Look, Support, mesh_roi
+from masktalk.faces.multi_crop import DetectorVotes, MultiCropEstimate, MultiCropEstimator, mesh_roi
 from masktalk.faces.roi import Roi, overlap
 from masktalk.landmarks import EYE_CORNERS
 from masktalk.types import FloatArray, Frame, UInt8Array
@@ -33,7 +33,7 @@ class MeshLocator(Locator):
     name = "mesh"
 
     def __init__(self) -> None:
-        self.examiner = Examiner()
+        self.examiner = MultiCropEstimator()
 
     def find(self, frame: Frame, effort: Effort = "usual") -> list[Sighting]:
         """Find faces in a frame; see ``Locator.find``."""
@@ -63,7 +63,7 @@ class MeshLocator(Locator):
             return None
         return self._judged(pixels, look)
 
-    def _judged(self, pixels: UInt8Array, look: Look) -> tuple[float, Sighting] | None:
+    def _judged(self, pixels: UInt8Array, look: MultiCropEstimate) -> tuple[float, Sighting] | None:
         """Return a multi-crop estimate and its doubt; None when it is no face."""
         state, mesh, doubt = mouth_state(look), look.mesh, look.eye_scatter
         keypoints: dict[str, FloatArray] = {}
@@ -87,7 +87,7 @@ class MeshLocator(Locator):
             yield _placed(roi, view)
 
 
-def _disagreement(look: Look, support: Support) -> float:
+def _disagreement(look: MultiCropEstimate, support: DetectorVotes) -> float:
     """Measure the distance between the detectors' eyes and the mesh's as doubt."""
     eyes = look.mesh[list(EYE_CORNERS), :2].mean(axis=0)
     apart = [

@@ -12,7 +12,7 @@ from masktalk.media import write_atomic
 from masktalk.speech.export.cues import rhubarb_json, rhubarb_tsv, rhubarb_xml, webvtt
 from masktalk.speech.export.curves import csv_text, json_text, livelink_text, vrm_text
 from masktalk.speech.export.picture import png_bytes
-from masktalk.speech.export.subject import Subject
+from masktalk.speech.export.subject import ExportInput
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Format:
 
     suffix: str
     about: str
-    encode: Callable[[Subject], bytes]
+    encode: Callable[[ExportInput], bytes]
 
 
 #: name -> format; the longest matching suffix wins.
@@ -65,7 +65,7 @@ def format_for(path: str | os.PathLike[str], name: str | None = None) -> Format:
 
 
 def write_articulation(
-    subject: Subject, path: str | os.PathLike[str], name: str | None = None
+    subject: ExportInput, path: str | os.PathLike[str], name: str | None = None
 ) -> None:
     """Write it under its name only when complete.
 
@@ -80,4 +80,4 @@ def _names() -> str:
     return ", ".join(sorted(FORMATS))
 
 
-__all__ = ["FORMATS", "Format", "Subject", "format_for", "write_articulation"]
+__all__ = ["FORMATS", "ExportInput", "Format", "format_for", "write_articulation"]

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
-from masktalk.speech.export.subject import Subject
+from masktalk.speech.export.subject import ExportInput
 from masktalk.speech.gestures import REST_WIDTH, measures
 
 _SHAPES = "ABCDEFGHX"
@@ -38,7 +38,7 @@ class Cue:
     shape: str
 
 
-def cues_of(subject: Subject) -> list[Cue]:
+def cues_of(subject: ExportInput) -> list[Cue]:
     """Return the mouth shapes one after another, without gap, over the whole articulation."""
     articulation = subject.articulation
     codes = _codes(subject)
@@ -61,7 +61,7 @@ def cues_of(subject: Subject) -> list[Cue]:
     return [Cue(offset + a / rate, offset + b / rate, _SHAPES[code]) for a, b, code in kept]
 
 
-def _codes(subject: Subject) -> npt.NDArray[np.int64]:
+def _codes(subject: ExportInput) -> npt.NDArray[np.int64]:
     """(N,) index into ``_SHAPES`` of every step."""
     articulation = subject.articulation
     meant = measures(articulation)
@@ -83,7 +83,7 @@ def _codes(subject: Subject) -> npt.NDArray[np.int64]:
     return np.select(conditions, choices, default=_SHAPES.index("D"))
 
 
-def rhubarb_tsv(subject: Subject) -> bytes:
+def rhubarb_tsv(subject: ExportInput) -> bytes:
     """Start and shape a line; the last line says when it ends."""
     cues = cues_of(subject)
     lines = [f"{cue.start:.2f}\t{cue.shape}" for cue in cues]
@@ -92,7 +92,7 @@ def rhubarb_tsv(subject: Subject) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def rhubarb_xml(subject: Subject) -> bytes:
+def rhubarb_xml(subject: ExportInput) -> bytes:
     """As ``rhubarb -f xml`` writes it."""
     duration = float(subject.articulation.duration)
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<rhubarbResult>", "  <metadata>"]
@@ -107,7 +107,7 @@ def rhubarb_xml(subject: Subject) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def rhubarb_json(subject: Subject) -> bytes:
+def rhubarb_json(subject: ExportInput) -> bytes:
     """As ``rhubarb -f json`` writes it."""
     document = {
         "metadata": {
@@ -122,7 +122,7 @@ def rhubarb_json(subject: Subject) -> bytes:
     return json.dumps(document, indent=2).encode()
 
 
-def webvtt(subject: Subject) -> bytes:
+def webvtt(subject: ExportInput) -> bytes:
     """One WebVTT cue a mouth shape."""
     blocks = [
         f"{_clock(cue.start)} --> {_clock(cue.end)}\n{cue.shape}\n" for cue in cues_of(subject)

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 
-from masktalk.speech.export.subject import Subject
+from masktalk.speech.export.subject import ExportInput
 from masktalk.speech.gestures import REST_WIDTH, measures
 from masktalk.types import CHANNELS, FloatArray
 
@@ -80,7 +80,7 @@ _LIVELINK = [
 _BLENDSHAPES = 61
 
 
-def json_text(subject: Subject) -> bytes:
+def json_text(subject: ExportInput) -> bytes:
     """``{"rate": Hz, "channels": {name: [...]}, "measures": {name: [...]}}``."""
     articulation = subject.articulation
     meant = measures(articulation)
@@ -97,7 +97,7 @@ def json_text(subject: Subject) -> bytes:
     return json.dumps(document).encode()
 
 
-def csv_text(subject: Subject) -> bytes:
+def csv_text(subject: ExportInput) -> bytes:
     """Return a header, then a row a step: time in seconds, the channels, the measures."""
     articulation = subject.articulation
     meant = measures(articulation)
@@ -113,7 +113,7 @@ def csv_text(subject: Subject) -> bytes:
     return out.getvalue().encode()
 
 
-def livelink_text(subject: Subject) -> bytes:
+def livelink_text(subject: ExportInput) -> bytes:
     """CSV as Apple's Live Link Face records it: 60 rows a second with a timecode."""
     articulation = subject.articulation
     column = {name[0].upper() + name[1:]: index for index, name in enumerate(CHANNELS)}
@@ -130,7 +130,7 @@ def livelink_text(subject: Subject) -> bytes:
     return out.getvalue().encode()
 
 
-def vrm_text(subject: Subject) -> bytes:
+def vrm_text(subject: ExportInput) -> bytes:
     """``{"rate": Hz, "expressions": {"aa": [...], "ih", "ou", "ee", "oh"}}``, VRM 1.0's names."""
     weights = vrm_weights(subject)
     document = {
@@ -140,7 +140,7 @@ def vrm_text(subject: Subject) -> bytes:
     return json.dumps(document).encode()
 
 
-def vrm_weights(subject: Subject) -> dict[str, FloatArray]:
+def vrm_weights(subject: ExportInput) -> dict[str, FloatArray]:
     """(N,) weights of VRM's five mouth expressions; together they never exceed 1."""
     meant = measures(subject.articulation)
     amount = np.clip(meant.aperture / 0.16, 0, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from masktalk.speech.export.subject import Subject
+from masktalk.speech.export.subject import ExportInput
 from masktalk.speech.gestures import REST_WIDTH, measures
 from masktalk.types import CHANNELS, FloatArray
 
@@ -20,7 +20,7 @@ _PAPER, _INK, _GRID, _MET = (252, 252, 250), (40, 44, 52), (222, 224, 228), (250
 _COLOURS = ((31, 119, 180), (214, 39, 40), (44, 160, 44), (148, 103, 189), (140, 86, 75))
 
 
-def png_bytes(subject: Subject) -> bytes:
+def png_bytes(subject: ExportInput) -> bytes:
     """Panels over time: sound, aperture, width, closure, then the channels that move."""
     articulation = subject.articulation
     meant = measures(articulation)
@@ -73,7 +73,7 @@ def _clock(draw: ImageDraw.ImageDraw, seconds: float, height: int) -> None:
             draw.text((x + 3, 6), f"{half // 2} s", fill=_INK, font=_font(12))
 
 
-def _waveform(draw: ImageDraw.ImageDraw, subject: Subject, top: int) -> None:
+def _waveform(draw: ImageDraw.ImageDraw, subject: ExportInput, top: int) -> None:
     draw.text((10, top + _PANEL // 2 - 8), "sound", fill=_INK, font=_font())
     if subject.audio is None or not len(subject.audio.samples):
         return

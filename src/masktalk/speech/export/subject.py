@@ -8,7 +8,7 @@ from masktalk.types import Articulation, Audio
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ExportInput:
     """An articulation to write down.
 
     Attributes:

@@ -6,7 +6,7 @@ import numpy as np
 
 from masktalk.speech.acoustic import PhoneStage, load_acoustic_model
 from masktalk.speech.compiled import posteriors
-from masktalk.speech.level import Leveller
+from masktalk.speech.loudness import LoudnessNormalizer
 from masktalk.speech.spectrum import BINS
 from masktalk.speech.vocal_tract import VocalTract
 from masktalk.types import FloatArray
@@ -16,7 +16,7 @@ _EVERY = 25
 _TINY = np.float32(1e-10)
 
 
-class Hearing:
+class SpeakerAdaptedPhones:
     """(N, 257) power spectra in, (N, P) posteriors of P phones out, ``delay`` steps later.
 
     The speaker is looked at after every so many steps, counted from the beginning: what comes
@@ -25,7 +25,7 @@ class Hearing:
 
     def __init__(self) -> None:
         model = load_acoustic_model()
-        self._leveller, self._phones = Leveller(), PhoneStage(posteriors)
+        self._leveller, self._phones = LoudnessNormalizer(), PhoneStage(posteriors)
         self._tract = VocalTract(model)
         self._waiting = np.zeros((0, BINS), np.float32)
         self._heard = np.zeros((0, len(model.phones)), np.float32)

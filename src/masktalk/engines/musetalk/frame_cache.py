@@ -41,7 +41,7 @@ class Material:
     box: Box
 
 
-class Materials:
+class FrameCache:
     """The materials of an avatar; what is missing is made when it is first asked for.
 
     To be used by one thread at a time.

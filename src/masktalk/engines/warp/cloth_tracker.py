@@ -23,7 +23,7 @@ _REACH = 2.5  # deviations that they reach
 _JUMP = 0.5  # eye distances between frames that are another shot
 
 
-class Seat:
+class ClothTracker:
     """Maps from the plane of one frame's face to pixels of any frame.
 
     Args:

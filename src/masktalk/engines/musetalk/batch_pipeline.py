@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from masktalk.engines.musetalk.face_generator import Generator, Pending
-from masktalk.engines.musetalk.material import Material, Materials
+from masktalk.engines.musetalk.frame_cache import FrameCache, Material
 from masktalk.types import FloatArray, Patch, UInt8Array
 
 _BATCHES_AHEAD = 2
@@ -40,7 +40,7 @@ class _Started:
     faces: Pending | None
 
 
-class Painter:
+class BatchPipeline:
     """Paints batches of steps in two stages, each in a thread of its own.
 
     The first fetches materials and drives the device, the second turns faces into
@@ -51,7 +51,7 @@ class Painter:
         materials: Of the avatar.
     """
 
-    def __init__(self, generator: Generator, materials: Materials) -> None:
+    def __init__(self, generator: Generator, materials: FrameCache) -> None:
         self._generator = generator
         self._materials = materials
 

@@ -66,10 +66,10 @@ class Files:
 
 
 #: Networks that some engine still holds; another engine on the same files shares them.
-_LOADED: WeakValueDictionary[tuple[Files, Compute], Studio] = WeakValueDictionary()
+_LOADED: WeakValueDictionary[tuple[Files, Compute], ModelBundle] = WeakValueDictionary()
 
 
-def studio_of(files: Files, options: MuseTalkOptions) -> Studio:
+def studio_of(files: Files, options: MuseTalkOptions) -> ModelBundle:
     """Return the networks of those files, loaded unless they are loaded already.
 
     Raises:
@@ -79,11 +79,11 @@ def studio_of(files: Files, options: MuseTalkOptions) -> Studio:
     compute = choose_compute(options.device, options.precision, options.batch_size, options.fused)
     studio = _LOADED.get((files, compute))
     if studio is None:
-        studio = _LOADED[files, compute] = Studio(files, compute)
+        studio = _LOADED[files, compute] = ModelBundle(files, compute)
     return studio
 
 
-class Studio:
+class ModelBundle:
     """The loaded networks.
 
     Args:

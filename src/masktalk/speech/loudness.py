@@ -27,7 +27,7 @@ SOFT_SPEECH = -11.0
 
 
 @dataclass(frozen=True, eq=False)
-class Levelled:
+class NormalizedFeatures:
     """Rows freed of their loudness.
 
     Attributes:
@@ -42,7 +42,7 @@ class Levelled:
     loud: FloatArray
 
 
-class Leveller:
+class LoudnessNormalizer:
     """(N, bands) log power in, the same relative to the running peak level out.
 
     The level follows the mean log power of some 60 ms upwards at once and downwards by
@@ -64,19 +64,19 @@ class Leveller:
         """Return the delay in steps."""
         return self._window.delay
 
-    def push(self, rows: FloatArray) -> Levelled:
+    def push(self, rows: FloatArray) -> NormalizedFeatures:
         """Push (N, bands) log power rows; return the rows that have become certain."""
         # Each row's own energy and power go with it: the window averages numbers, not bands.
         energies, powers = _mean(rows), _mean(np.exp(rows))
         return self._level(self._window.push(np.column_stack([rows, energies, powers])))
 
-    def flush(self) -> Levelled:
+    def flush(self) -> NormalizedFeatures:
         """Return the remaining rows."""
         return self._level(self._window.flush())
 
-    def _level(self, windows: FloatArray) -> Levelled:
+    def _level(self, windows: FloatArray) -> NormalizedFeatures:
         if not len(windows):
-            return Levelled(
+            return NormalizedFeatures(
                 np.zeros((0, max(windows.shape[2] - 2, 0)), np.float32), _NOTHING, _NOTHING
             )
         energies = _mean(windows[:, :, -2])
@@ -92,7 +92,9 @@ class Leveller:
         present = heard & (powers > backgrounds + _STAND_OUT) & (energies > peaks - _FAR_BELOW)
         rows = np.maximum(windows[:, _PAST, :-2] - peaks[:, None], FLOOR).astype(np.float32)
         loud = present & (energies > peaks - _LOUD)
-        return Levelled(rows, *(flag[:, None].astype(np.float32) for flag in (present, loud)))
+        return NormalizedFeatures(
+            rows, *(flag[:, None].astype(np.float32) for flag in (present, loud))
+        )
 
 
 def _mean(rows: FloatArray) -> FloatArray:

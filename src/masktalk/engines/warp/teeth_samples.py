@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from masktalk.engines.warp.face_axes import Pose, fit_pose
-from masktalk.engines.warp.interior import UPPER_EDGE, Plates, upper_row
+from masktalk.engines.warp.interior import UPPER_EDGE, InteriorLayers, upper_row
 from masktalk.engines.warp.lips import Lips, read_lips
 from masktalk.landmarks import LOWER_LIP_RINGS, MOUTH_CORNERS, UPPER_LIP_RINGS
 from masktalk.types import FloatArray, UInt8Array
@@ -37,14 +37,14 @@ _OUTLINE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Donors:
+class TeethSamples:
     """The insides of one mouth, each as a frame of another head pose shows it.
 
     Attributes:
         facing: (K, 2) where the head looked, as ``facing`` says it.
-        upper: (K, h, w, 4) their ``Plates.upper``.
-        lower: (K, h, w, 4) their ``Plates.lower``.
-        cavity: (K, 3) their ``Plates.cavity``.
+        upper: (K, h, w, 4) their ``InteriorLayers.upper``.
+        lower: (K, h, w, 4) their ``InteriorLayers.lower``.
+        cavity: (K, 3) their ``InteriorLayers.cavity``.
     """
 
     facing: FloatArray
@@ -53,7 +53,7 @@ class Donors:
     cavity: FloatArray
 
     @classmethod
-    def of(cls, plates: Sequence[Plates], facings: Sequence[FloatArray]) -> Donors:
+    def of(cls, plates: Sequence[InteriorLayers], facings: Sequence[FloatArray]) -> TeethSamples:
         """Make donors of interior layers that differ in teeth alone, with each (2,) facing."""
         return cls(
             np.array(facings, np.float32).reshape(len(plates), 2),
@@ -62,7 +62,7 @@ class Donors:
             np.stack([one.cavity for one in plates]),
         )
 
-    def seen_from(self, plates: Plates, pose: Pose) -> Plates:
+    def seen_from(self, plates: InteriorLayers, pose: Pose) -> InteriorLayers:
         """Plates with the inside that a head in this pose shows.
 
         The nearest donor's; between two, both mixed, so that nothing jumps while a head
@@ -146,8 +146,8 @@ def teeth_score(pixels: UInt8Array, mesh: FloatArray, lips: FloatArray) -> float
 
 
 def with_own_teeth(
-    plates: Plates, pixels: UInt8Array, mesh: FloatArray, rest: Lips, size: float
-) -> Plates:
+    plates: InteriorLayers, pixels: UInt8Array, mesh: FloatArray, rest: Lips, size: float
+) -> InteriorLayers:
     """Plates with a frame's own teeth and tongue laid over the painted ones.
 
     What shows down to a little below the upper teeth keeps its place on the skull, what
@@ -212,7 +212,7 @@ def _opening(shape: tuple[int, ...], mesh: FloatArray, inset: float) -> FloatArr
 
 
 def _on_plate(
-    plates: Plates, rgba: FloatArray, pose: Pose, origin: FloatArray, size: float
+    plates: InteriorLayers, rgba: FloatArray, pose: Pose, origin: FloatArray, size: float
 ) -> FloatArray:
     """Return the frame, premultiplied, as seen on a plate that stands at ``origin``."""
     height, width = plates.upper.shape[:2]
