@@ -19,7 +19,7 @@ from tests.media.conftest import smooth
 from tests.media.test_audio_clock import noise
 
 from masktalk.avatar.avatar_cache import writable_avatars_folder
-from masktalk.cli import main
+from masktalk.cli import command_line, main
 from masktalk.cli.command_line import OnceFilter
 from masktalk.errors import MediaError, OutputError
 from masktalk.media import Writer, WriterOptions, pipes
@@ -212,3 +212,18 @@ def test_refusals_come_before_any_work(material, transparent, tmp_path, monkeypa
     assert word in printed
     assert printed.count("\n") == 1
     assert os.listdir(tmp_path) == ["there.mp4"]
+
+
+def test_a_stop_during_a_finaliser_is_not_lost():
+    class Closing:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    def work():
+        closing = Closing()
+        del closing
+        for _ in range(500):
+            time.sleep(0.01)
+
+    with pytest.raises(command_line._StoppedError), command_line._stoppable():
+        work()

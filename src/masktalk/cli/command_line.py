@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -158,6 +160,10 @@ def _records(command: str | None) -> dict[str, type[Any]]:
     }
 
 
+#: Seconds after which a lost stop is repeated.
+_STOP_AGAIN_S = 0.05
+
+
 class _StoppedError(BaseException):
     """A signal as an exception, so that every block cleans up.
 
@@ -176,13 +182,27 @@ def _stop(number: int, frame: object) -> None:
     raise _StoppedError(number)
 
 
+def _stop_again(unraisable: Any) -> None:
+    """Repeat a stop whose exception was lost, because a finaliser or a callback ran just then."""
+    if not isinstance(unraisable.exc_value, _StoppedError):
+        sys.__unraisablehook__(unraisable)
+        return
+    number = unraisable.exc_value.number
+    signal.signal(number, _stop)
+    again = threading.Timer(_STOP_AGAIN_S, _thread.interrupt_main, (number,))
+    again.daemon = True
+    again.start()
+
+
 @contextmanager
 def _stoppable() -> Iterator[None]:
     """Raise _StoppedError inside the block at SIGTERM and SIGINT."""
     usual = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    usual_hook, sys.unraisablehook = sys.unraisablehook, _stop_again
     try:
         yield
     finally:
+        sys.unraisablehook = usual_hook
         for number, handler in usual.items():
             signal.signal(number, handler)
 
