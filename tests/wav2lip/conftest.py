@@ -1,21 +1,18 @@
-"""Avatars and a tiny Wav2Lip that several tests share."""
+"""A tiny Wav2Lip that several tests share."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from fractions import Fraction
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
 
-from masktalk.avatar import Avatar
-from masktalk.engines import Speech, make_engine
-from masktalk.preparation import prepare
-from masktalk.types import Audio, Patch
+from tests.neural import avatar, prepared, speak_with, voice
 from tests.wav2lip.tiny import tiny_weights
+
+__all__ = ["avatar", "options", "prepared", "speak", "voice"]
+
+speak = partial(speak_with, "wav2lip")
 
 
 @pytest.fixture(scope="session")
@@ -23,41 +20,3 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Engine options on tiny weights; nothing is held back in silence."""
     weights = tiny_weights(tmp_path_factory.mktemp("wav2lip"))
     return {**weights, "runtime": "torch", "precision": "fp32", "animate_silence": True}
-
-
-@pytest.fixture(scope="session")
-def prepared(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An avatar of 24 frames at 30000/1001, of which frame 10 has no face."""
-    folder = tmp_path_factory.mktemp("avatars") / "talking"
-    prepare(material / "talking.mp4", folder).close()
-    return folder
-
-
-@pytest.fixture
-def avatar(prepared: Path, tmp_path: Path) -> Iterator[Avatar]:
-    """A copy of it, without what an engine kept in it."""
-    shutil.copytree(prepared, tmp_path / "avatar", ignore=shutil.ignore_patterns("engines"))
-    with Avatar(tmp_path / "avatar") as opened:
-        yield opened
-
-
-def voice(seconds: Fraction | float, rate: int = 16000, size: int = 1600) -> Iterator[Audio]:
-    """Harmonics of 120 Hz in blocks."""
-    time = np.arange(round(seconds * rate)) / rate
-    samples = sum(np.sin(2 * np.pi * 120 * h * time) / h for h in range(1, 8)) * 0.2
-    samples = np.asarray(samples, np.float32)
-    for start in range(0, len(samples), size):
-        yield Audio(samples[start : start + size], rate, Fraction(start, rate))
-
-
-def speak(
-    avatar: Avatar,
-    options: dict[str, Any],
-    seconds: Fraction | float,
-    rate: Fraction = Fraction(30000, 1001),
-    recorded: bool = True,
-) -> list[Patch | None]:
-    """The engine's patches for so much speech."""
-    engine = make_engine("wav2lip", options)
-    engine.prepare(avatar)
-    return list(engine.speak(avatar, Speech(voice(seconds), rate, recorded=recorded)))
