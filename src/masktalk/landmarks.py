@@ -228,3 +228,14 @@ IBUG_68: tuple[int, ...] = (
     *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
     *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
 )
+
+#: Landmark of each rig point, by its name in points files and messages.
+RIG_LANDMARKS = {
+    "left_corner": LEFT_MOUTH_CORNER,
+    "right_corner": RIGHT_MOUTH_CORNER,
+    "upper_lip": UPPER_LIP_INNER,
+    "lower_lip": LOWER_LIP_INNER,
+    "chin": CHIN,
+    "left_eye": LEFT_EYE_OUTER,
+    "right_eye": RIGHT_EYE_OUTER,
+}

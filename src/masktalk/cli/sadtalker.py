@@ -17,15 +17,7 @@ from typer.core import TyperCommand
 from masktalk.cli.console import progress_bar, report
 from masktalk.cli.records import takes_records
 from masktalk.errors import InputError, NoFaceError, OptionError
-from masktalk.landmarks import (
-    CHIN,
-    LEFT_EYE_OUTER,
-    LEFT_MOUTH_CORNER,
-    LOWER_LIP_INNER,
-    RIGHT_EYE_OUTER,
-    RIGHT_MOUTH_CORNER,
-    UPPER_LIP_INNER,
-)
+from masktalk.landmarks import RIG_LANDMARKS
 
 if TYPE_CHECKING:
     from masktalk.avatar import Avatar
@@ -35,16 +27,6 @@ if TYPE_CHECKING:
 _FILES, _LOOK, _WORK = "Files", "Look", "Work"
 #: Frames per second of the reference's videos.
 _FRAME_RATE = Fraction(25)
-#: Landmarks of a points file, by its names.
-_RIG = {
-    "left_corner": LEFT_MOUTH_CORNER,
-    "right_corner": RIGHT_MOUTH_CORNER,
-    "upper_lip": UPPER_LIP_INNER,
-    "lower_lip": LOWER_LIP_INNER,
-    "chin": CHIN,
-    "left_eye": LEFT_EYE_OUTER,
-    "right_eye": RIGHT_EYE_OUTER,
-}
 _ANGLE_FLAGS = ("--input_yaw", "--input_pitch", "--input_roll")
 
 
@@ -263,5 +245,5 @@ def _rig_points(face: Face, region: Region, size: tuple[int, int]) -> dict[str, 
     """Return a face's points in a region that is resized, as a points file has them."""
     from masktalk.engines.sadtalker.crop import points_in
 
-    places = points_in(face.mesh[list(_RIG.values()), :2], region, size)
-    return dict(zip(_RIG, places.tolist(), strict=True))
+    places = points_in(face.mesh[list(RIG_LANDMARKS.values()), :2], region, size)
+    return dict(zip(RIG_LANDMARKS, places.tolist(), strict=True))

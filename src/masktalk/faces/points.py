@@ -11,29 +11,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from masktalk.errors import PointsError
-from masktalk.landmarks import (
-    CHIN,
-    LEFT_EYE_OUTER,
-    LEFT_MOUTH_CORNER,
-    LOWER_LIP_INNER,
-    RIGHT_EYE_OUTER,
-    RIGHT_MOUTH_CORNER,
-    UPPER_LIP_INNER,
-)
+from masktalk.landmarks import RIG_LANDMARKS
 from masktalk.types import MouthState
 
 Coordinate = Annotated[float, Field(allow_inf_nan=False)]
 Place = tuple[Coordinate, Coordinate]
-
-_INDEX = {
-    "left_corner": LEFT_MOUTH_CORNER,
-    "right_corner": RIGHT_MOUTH_CORNER,
-    "upper_lip": UPPER_LIP_INNER,
-    "lower_lip": LOWER_LIP_INNER,
-    "chin": CHIN,
-    "left_eye": LEFT_EYE_OUTER,
-    "right_eye": RIGHT_EYE_OUTER,
-}
 
 
 class RigPoints(BaseModel):
@@ -79,12 +61,12 @@ class RigPoints(BaseModel):
 
     def indexed(self) -> dict[int, Place]:
         """Mesh index -> x, y of the points that were given."""
-        given = ((index, getattr(self, name)) for name, index in _INDEX.items())
+        given = ((index, getattr(self, name)) for name, index in RIG_LANDMARKS.items())
         return {index: place for index, place in given if place is not None}
 
     def outside(self, width: int, height: int) -> str | None:
         """Name of the first point that lies outside a picture, or None."""
-        for name in _INDEX:
+        for name in RIG_LANDMARKS:
             place = getattr(self, name)
             if place is not None and not (0 <= place[0] <= width and 0 <= place[1] <= height):
                 return name
@@ -123,7 +105,7 @@ class Points(BaseModel):
         share = (time - low.time) / (high.time - low.time)
         mixed = {
             name: tuple(a + share * (b - a) for a, b in zip(start, end, strict=True))
-            for name in _INDEX
+            for name in RIG_LANDMARKS
             if (start := getattr(low, name)) is not None
             and (end := getattr(high, name)) is not None
         }
@@ -135,7 +117,7 @@ class Points(BaseModel):
             frame.model_copy(
                 update={
                     name: (place[0] * scale, place[1] * scale)
-                    for name in _INDEX
+                    for name in RIG_LANDMARKS
                     if (place := getattr(frame, name)) is not None
                 }
             )

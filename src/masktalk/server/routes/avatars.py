@@ -14,15 +14,7 @@ from fastapi.responses import FileResponse
 
 from masktalk.avatar import FACES_NAME, FaceTrack, Manifest
 from masktalk.faces.points import Points, RigPoints
-from masktalk.landmarks import (
-    CHIN,
-    LEFT_EYE_OUTER,
-    LEFT_MOUTH_CORNER,
-    LOWER_LIP_INNER,
-    RIGHT_EYE_OUTER,
-    RIGHT_MOUTH_CORNER,
-    UPPER_LIP_INNER,
-)
+from masktalk.landmarks import RIG_LANDMARKS
 from masktalk.server.jobs import BUNDLE, POINTS, job_info, source_path
 from masktalk.server.messages import AvatarInfo, AvatarRename, JobInfo, Rig, RigUpdate
 from masktalk.server.problems import Problem, RequestError
@@ -235,15 +227,8 @@ def _points(face: Face | None, width: int, height: int) -> RigPoints:
         return min(max(float(x), 0.0), width), min(max(float(y), 0.0), height)
 
     if face is not None:
-        return RigPoints(
-            left_corner=at(LEFT_MOUTH_CORNER),
-            right_corner=at(RIGHT_MOUTH_CORNER),
-            upper_lip=at(UPPER_LIP_INNER),
-            lower_lip=at(LOWER_LIP_INNER),
-            chin=at(CHIN),
-            left_eye=at(LEFT_EYE_OUTER),
-            right_eye=at(RIGHT_EYE_OUTER),
-        )
+        places = {name: at(index) for name, index in RIG_LANDMARKS.items()}
+        return RigPoints.model_validate(places)
     x, y, unit = width / 2, height / 2, min(width, height) * 0.2
     return RigPoints(
         left_corner=(x - 0.3 * unit, y + 0.7 * unit),
